@@ -1,0 +1,1 @@
+"""The objects that every node has."""
