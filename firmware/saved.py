@@ -11,14 +11,16 @@ class SavedValues:
     """Values by name, such as "3416/0/4", of the types that CBOR holds, lists and maps included.
 
     A put is durable after the next commit(), which the node calls before any answer leaves.
+    A furniture keeps its own map under a `key` of its own.
     """
 
-    def __init__(self, store):
+    def __init__(self, store, key=KEY):
         self._store = store
+        self._key = key
         self._values = {}
         self._is_changed = False
         self.is_damaged = False
-        data = store.read(KEY)
+        data = store.read(key)
         if data is None:
             return
         try:
@@ -61,6 +63,6 @@ class SavedValues:
         data = cbor.encode(self._values)
         if len(data) > STORE_ENTRY_MAX:
             return False
-        self._store.write(KEY, data)
+        self._store.write(self._key, data)
         self._is_changed = False
         return True
