@@ -1,0 +1,115 @@
+"""The fleet at a glance, one node's story, and the gateway's own state."""
+
+import time
+
+import click
+
+from gateway.cli.connection import api_client
+from gateway.cli.duration import age_text
+from gateway.cli.screen import json_option, print_json, print_table, value_text
+
+STATE_WORDS = {"registered": "ok", "sleeping": "asleep", "late": "LATE", "gone": "GONE"}
+
+
+@click.command()
+@click.option("--state", type=click.Choice(list(STATE_WORDS)), help="Only nodes in this state.")
+@click.option("--furniture", help="Only lamps, bins, or parking: lamp, bin, parking.")
+@json_option
+def nodes(state: str | None, furniture: str | None, as_json: bool) -> None:
+    """List the fleet: who is there, since when unheard, and the reading that matters most.
+
+    States: ok, asleep (a battery node that answers when it wakes), LATE (its registration
+    should have been renewed), GONE (de-registered, or its lifetime has passed).
+
+    \b
+    faubourg nodes
+    faubourg nodes --state late --json
+    """
+    found = [node for node in api_client().get("nodes")
+             if state in (None, node["state"]) and furniture in (None, node["furniture"])]
+    if as_json:
+        print_json(found)
+        return
+    print_table(("node", "name", "kind", "state", "heard", "now", "waiting"),
+                [_row(node) for node in found])
+    click.echo(_totals(found))
+
+
+def _row(node: dict) -> tuple:
+    main_values = ", ".join(value_text(value) for value in node["main_values"])
+    return (node["endpoint"], node["name"] or node["asset"], node["furniture"] or "?",
+            STATE_WORDS[node["state"]], age_text(node["age_s"]), main_values,
+            node["pending_commands"] or "")
+
+
+def _totals(found: list[dict]) -> str:
+    counts = {state: sum(node["state"] == state for node in found) for state in STATE_WORDS}
+    said = ", ".join(f"{count} {STATE_WORDS[state]}" for state, count in counts.items() if count)
+    return f"{len(found)} nodes{': ' + said if said else ''}"
+
+
+@click.command()
+@click.argument("node")
+@json_option
+def node(node: str, as_json: bool) -> None:
+    """Show one node: identity, registration, last readings, what waits for it.
+
+    \b
+    faubourg node urn:dev:mac:0242acfffe110003
+    """
+    shown = api_client().get("nodes", node)
+    if as_json:
+        print_json(shown)
+        return
+    print_table(("", ""), _identity(shown), title=shown["endpoint"])
+    if shown["readings"]:
+        print_table(("last readings", "", "value", "taken"),
+                    [(r["path"], r["name"], value_text(r), _clock(r["time_ms"]))
+                     for r in shown["readings"]])
+    for command in shown["commands"]:
+        click.echo(f"waiting: {command['operation']} {command['path'] or ''} ({command['state']})")
+
+
+def _identity(shown: dict) -> list[tuple]:
+    registration = (f"{shown['state']}, heard {age_text(shown['age_s'])} ago, "
+                    f"lifetime {age_text(shown['lifetime_s'])}")
+    return [
+        ("name, asset", f"{shown['name'] or '—'}, {shown['asset'] or '—'}"),
+        ("kind", shown["furniture"] or "unknown"),
+        ("registration", registration),
+        ("address", shown["address"]),
+        ("LwM2M", f"{shown['lwm2m_version']}, binding {shown['binding']}"
+                  f"{', queue mode' if shown['queue_mode'] else ''}"),
+        ("security", shown["security"]),
+        ("objects", " ".join(shown["objects"])),
+        ("observed", " ".join(shown["observed"]) or "nothing"),
+    ]
+
+
+def _clock(time_ms: int) -> str:
+    return time.strftime("%d %b %H:%M:%S", time.localtime(time_ms / 1000))
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> None:
+    """Show the gateway's own state: nodes, readings kept, uplinks with depth and age.
+
+    \b
+    faubourg status
+    """
+    shown = api_client().get("status")
+    if as_json:
+        print_json(shown)
+        return
+    print_table(("", ""), [
+        ("gateway", f"{shown['id']}, Faubourg {shown['version']}"),
+        ("security", shown["security"]),
+        ("up", age_text(shown["uptime_s"])),
+        ("nodes", ", ".join(f"{count} {state}"
+                            for state, count in shown["nodes"].items() if count)),
+        ("readings stored", shown["readings_stored"]),
+    ])
+    print_table(("uplink", "type", "waiting", "oldest", "state"),
+                [(u["name"], u["type"], u["depth"], age_text(u["oldest_age_s"]), u["state"])
+                 for u in shown["uplinks"]])

@@ -1,0 +1,41 @@
+"""What the commands print: JSON for scripts, tables for people."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
+    """Draw a table as wide as the terminal; rich is imported here, where it is needed."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console().print(table)
+
+
+def value_text(value: dict[str, Any]) -> str:
+    """Return one value of an answer as 'text unit', percent without a slash."""
+    unit = {"/100": "%", "Cel": "°C"}.get(value.get("unit") or "", value.get("unit") or "")
+    shown = value["value"]
+    text = {True: "true", False: "false"}[shown] if isinstance(shown, bool) else str(shown)
+    return f"{text} {unit}".rstrip()
+
+
+def print_values(answer: dict[str, Any]) -> None:
+    """Draw the values of a read or a notification: path, name, value with its unit."""
+    print_table(("path", "name", "value"),
+                [(v["path"], v["name"], value_text(v)) for v in answer["values"]])

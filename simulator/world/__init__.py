@@ -1,0 +1,1 @@
+"""The world around the furniture: it knows the truth that sensors only measure."""
