@@ -9,7 +9,7 @@ from protocol.coap_message import Message
 from protocol.coap_parameters import TransmissionParameters
 from protocol.errors import DecodeError
 
-BACKLOG_MAX = 16
+BACKLOG_MAX = 48
 DATAGRAMS_MAX = 32
 RECEPTIONS_MAX = 24
 RECEPTIONS_BYTES_MAX = 3072
@@ -169,11 +169,13 @@ class MessageLayer:
     def next_timeout_ms(self):
         """Return when handle_timeout is due, or None."""
         times = [sent.due_ms for sent in self._transmissions]
-        times.extend([
-            reception.acknowledge_ms
-            for reception in self._receptions
-            if reception.acknowledge_ms is not None
-        ])
+        times.extend(
+            [
+                reception.acknowledge_ms
+                for reception in self._receptions
+                if reception.acknowledge_ms is not None
+            ]
+        )
         if self._backlog and not self._transmissions:
             times.append(self._mid_block_free_ms[self._next_mid >> _MID_BLOCK_BITS])
         return min(times) if times else None
