@@ -8,8 +8,10 @@ one MicroPython process per file. A file may name the i386 heap that must do for
 
 import ast
 import json
+import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.micropython.process import (
     INTERPRETERS,
@@ -18,8 +20,23 @@ from tests.micropython.process import (
     MicroPythonProcess,
     MicroPythonWorker,
 )
+from tests.summary import pytest_terminal_summary  # noqa: F401
 
 PORTABLE_AREAS = (ROOT / "tests/protocol", ROOT / "tests/firmware")
+
+# The same examples in every run, and no limit on their time: a slow machine is no failure.
+settings.register_profile("default", deadline=None, derandomize=True, print_blob=True,
+                          suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("prove", settings.get_profile("default"), derandomize=False,
+                          max_examples=5000)
+settings.load_profile("default")
+
+
+def pytest_sessionfinish(session):
+    """In CI a test that did not run is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_collect_file(file_path, parent):
