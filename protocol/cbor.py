@@ -1,4 +1,4 @@
-"""Concise Binary Object Representation (RFC 8949): all a conforming peer may send, written one way."""
+"""Concise Binary Object Representation (RFC 8949): reads all its forms, writes one."""
 
 import struct
 

@@ -50,7 +50,7 @@ def object_link(text):
 
 def _link_id(text):
     value = number.to_integer(number.from_text(text))
-    if not text.isdigit() or not 0 <= value <= 65535:
+    if not number.is_digits(text) or not 0 <= value <= 65535:
         raise DecodeError("not an object link")
     return value
 

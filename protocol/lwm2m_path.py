@@ -27,7 +27,7 @@ def from_segments(segments):
 
 
 def parse_id(text):
-    """Return the id 0 to 65534 that `text` writes without sign or leading zeros; raises DecodeError."""
+    """Return the id 0 to 65534 in `text` (no sign, no leading zeros); raises DecodeError."""
     if not 0 < len(text) <= 5 or (len(text) > 1 and text[0] == "0"):
         raise DecodeError("not an id")
     value = 0

@@ -1,6 +1,6 @@
 """Exact decimal numbers, and their IEEE 754 bytes by integer arithmetic alone (IEEE 754-2019).
 
-An ESP32's float has 24 bits, so a measured value never is one: it is a mantissa and a power of ten.
+An ESP32's float has 24 bits, so a measured value is a mantissa and a power of ten.
 """
 
 from protocol.errors import DecodeError, EncodeError
@@ -43,7 +43,7 @@ class Decimal:
         return _divide(self.mantissa, 10**-shift)
 
     def to_text(self):
-        """Return the shortest plain decimal, such as "-0.5"; with "e" where it needs over 24 zeros."""
+        """Return the shortest decimal, such as "-0.5"; with "e" where it needs over 24 zeros."""
         mantissa, exponent = _stripped(self)
         digits = str(abs(mantissa))
         sign = "-" if mantissa < 0 else ""
@@ -70,7 +70,7 @@ class Decimal:
 
 
 def checked(mantissa, exponent):
-    """Return Decimal(mantissa, exponent) from outside; DecodeError if it is out of all proportion."""
+    """Return Decimal(mantissa, exponent); raises DecodeError if it is out of all proportion."""
     if not -EXPONENT_MAX <= exponent <= EXPONENT_MAX or abs(mantissa) >> MANTISSA_BITS_MAX:
         raise DecodeError("number out of range")
     return Decimal(mantissa, exponent)
@@ -87,7 +87,7 @@ def from_text(text):
     whole, _, fraction = significand.partition(".")
     sign = whole[:1]
     digits = (whole[1:] if sign in ("+", "-") else whole) + fraction
-    if not _is_digits(digits):
+    if not is_digits(digits):
         raise DecodeError("not a number")
     mantissa = -int(digits) if sign == "-" else int(digits)
     return checked(mantissa, (_integer(exponent) if has_exponent else 0) - len(fraction))
@@ -107,7 +107,7 @@ def from_ieee754(data):
     # 10**power is at most ten times the distance between neighbours: 0.30103 is log10(2).
     power = exponent * 30103 // 100000 + 1
     while True:
-        # In units of 10**power / denominator: the float, and a quarter of the distance between neighbours.
+        # The float is mantissa * 4 * quarter / denominator in units of 10**power.
         quarter = 10 ** max(-power, 0) << max(exponent, 0)
         denominator = 10 ** max(power, 0) << max(-exponent, 0) + 2
         decimal = _inside(mantissa, quarter, denominator, is_boundary)
@@ -134,7 +134,7 @@ def narrowed(data, sizes):
 
 
 def from_number(value):
-    """Return `value` as an int or Decimal: an int, a Decimal, or a host's float or decimal.Decimal.
+    """Return an int, a Decimal, or a host's float or decimal.Decimal, as int or Decimal.
 
     Raises DecodeError on anything else, NaN and infinities included.
     """
@@ -146,7 +146,7 @@ def from_number(value):
 
 
 def compare(first, second):
-    """Return below, equal to or above 0 as `first` is less than, equal to or greater than `second`."""
+    """Return -1, 0 or 1 as `first` is less than, equal to or greater than `second`."""
     first, second, _ = _aligned(first, second)
     return (first > second) - (first < second)
 
@@ -169,6 +169,14 @@ def to_integer(value):
         return value
     mantissa, exponent = _stripped(value)
     return mantissa * 10**exponent if exponent >= 0 else None
+
+
+def is_digits(text):
+    """Return whether `text` is one or more of the digits 0 to 9."""
+    for character in text:
+        if not "0" <= character <= "9":
+            return False
+    return bool(text)
 
 
 def _from_parts(mantissa, exponent):
@@ -198,16 +206,9 @@ def _stripped(decimal):
     return mantissa, exponent
 
 
-def _is_digits(text):
-    for character in text:
-        if not "0" <= character <= "9":
-            return False
-    return bool(text)
-
-
 def _integer(text):
     digits = text[1:] if text[:1] in ("+", "-") else text
-    if not _is_digits(digits):
+    if not is_digits(digits):
         raise DecodeError("not a number")
     return int(text)
 
