@@ -1,0 +1,151 @@
+"""The values that cross the store's border. Times are Unix milliseconds unless said."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from protocol import object_table
+from protocol.data_types import ObjectLink
+from protocol.number import Decimal
+
+# A resource's value on the gateway: a Float is always `protocol.number.Decimal`, or int if whole.
+Value = int | Decimal | bool | str | bytes | ObjectLink
+
+
+class Lane(IntEnum):
+    """Which of an uplink's two queues a reading takes; urgent goes first."""
+
+    URGENT = 0
+    MEASUREMENT = 1
+
+
+def lane_of(reading_class: int) -> Lane:
+    """Return the lane of `object_table.ALARM`, `EVENT` (both urgent) or `MEASUREMENT`."""
+    return Lane.MEASUREMENT if reading_class == object_table.MEASUREMENT else Lane.URGENT
+
+
+class TimeSource(StrEnum):
+    """Where a reading's `time_ms` comes from."""
+
+    NODE = "node"  # an absolute time in the pack
+    RELATIVE = "relative"  # a time in the pack relative to its reception
+    GATEWAY = "gateway"  # the pack gave none: reception
+    REPLACED = "replaced"  # the pack's time was absurd: reception; see `stated_time`
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRow:
+    """One value of one resource, as a node reported it."""
+
+    endpoint: str
+    boot: int | None  # both None: unsequenced (a client without object 42800)
+    sequence: int | None
+    path: str
+    value: Value
+    time_ms: int
+    time_source: str
+    reading_class: int
+    received_ms: int
+    stated_time: str | None = None  # seconds as the node wrote them, where they were replaced
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """A reading with its place in the store: ids rise, and none is ever used twice."""
+
+    id: int
+    row: ReadingRow
+
+
+@dataclass(frozen=True, slots=True)
+class PackResult:
+    """What became of a committed pack."""
+
+    stored: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A node that has registered at least once."""
+
+    endpoint: str
+    registration_id: str | None  # the last level of its location; None: not registered
+    address: str  # where it was last heard, "host:port" or "[host]:port"
+    lwm2m_version: str
+    binding: str
+    queue_mode: bool
+    lifetime_s: int
+    links: str  # its objects in link format, as registered
+    registered_ms: int
+    updated_ms: int  # the last Register or Update
+    seen_ms: int  # the last message of any kind
+    facts: tuple[tuple[str, Value], ...] = ()  # (path, value) the gateway has read of it
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationRow:
+    """A resource that the gateway wants to observe whenever the node is registered."""
+
+    endpoint: str
+    path: str
+    attributes: str = ""  # as queries, "pmin=1&pmax=900"
+
+
+class CommandState(StrEnum):
+    """The life of a command: queued, sent, and one of five ends."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"  # it was sent, and the answer was lost
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether nothing more happens to a command in this state."""
+        return self not in (CommandState.QUEUED, CommandState.SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """A command and what became of it."""
+
+    id: str
+    endpoint: str
+    operation: str  # "dim", "resume", "write", "execute"
+    created_ms: int
+    expires_ms: int
+    state: CommandState = CommandState.QUEUED
+    path: str | None = None
+    value: Value | None = None  # of a write; of an execute its arguments, a str
+    level: int | None = None  # of a dim, percent
+    for_s: int | None = None  # of a dim
+    until_s: int | None = None  # Unix seconds at which a sent dim ends: kept when repeated
+    attempts: int = 0
+    code: str | None = None  # of the node's answer, "2.04"
+    detail: str = ""
+    finished_ms: int | None = None
+    origin: str = "api"  # or the name of the uplink it came by
+    response_topic: str | None = None
+    correlation: bytes | None = None
+    is_reported: bool = False  # the uplink it came by has passed its result on
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What one lane of one uplink still has to deliver."""
+
+    count: int
+    oldest_ms: int | None  # reception of the oldest
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """Something an operator should know: what, whose, and the evidence."""
+
+    time_ms: int
+    kind: str  # "refused_reading", "uplink_refused", ...
+    subject: str  # an endpoint, an uplink's name
+    detail: str

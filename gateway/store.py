@@ -1,0 +1,258 @@
+"""The gateway's durable store: SQLite through APSW; with its parts `store_*` all that speaks SQL.
+
+Writes go through one connection and are answered after their COMMIT has reached the disk (WAL,
+synchronous=FULL); reads have a connection of their own. Every call raises StoreError when the
+file cannot be read or written; then nothing of it has happened.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import apsw
+
+from gateway import store_commands, store_nodes, store_readings
+from gateway.rows import (
+    Backlog,
+    CommandRow,
+    IncidentRow,
+    Lane,
+    NodeRow,
+    ObservationRow,
+    PackResult,
+    ReadingRow,
+    StoredReading,
+)
+from gateway.store_database import StoreError, open_reader, open_writer
+from gateway.store_writer import GroupWriter
+
+__all__ = ["InlineExecutor", "Store", "StoreError", "one_thread"]
+
+T = TypeVar("T")
+
+
+def one_thread() -> Executor:
+    """Return an executor with one thread: the store asks for two, to write and to read."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+
+class InlineExecutor(Executor):
+    """Runs everything at once in the caller's thread: in virtual time threads would lose it."""
+
+    def submit(self, function: Callable, /, *arguments: object, **keywords: object) -> Future:
+        """Return the finished future of `function(...)`."""
+        future: Future = Future()
+        try:
+            future.set_result(function(*arguments, **keywords))
+        except BaseException as error:  # noqa: B902 - as an executor must, whatever it was
+            future.set_exception(error)
+        return future
+
+
+class Store:
+    """Nodes, readings, cursors, commands, counters and incidents in the file `path`."""
+
+    def __init__(
+        self,
+        path: str,
+        new_executor: Callable[[], Executor] = one_thread,
+        *,
+        urgent_ms: int = 50,
+        measurement_ms: int = 1000,
+        vfs: str | None = None,
+    ) -> None:
+        self._path = path
+        self._new_executor = new_executor
+        self._urgent_ms = urgent_ms
+        self._measurement_ms = measurement_ms
+        self._vfs = vfs
+        self._listeners: list[Callable[[], None]] = []
+        self._executors: list[Executor] = []
+        self.epoch = 0  # Unix milliseconds of the file's making: reading ids are unique with it
+
+    async def open(self, now_ms: int) -> None:
+        """Open the file, made if it is not there; check it, and bring its schema up to date.
+
+        `now_ms` (Unix milliseconds) becomes the epoch of a new file. Raises StoreError with the
+        reason "damaged", "foreign" or "newer" and leaves such a file untouched.
+        """
+        self._executors = [self._new_executor(), self._new_executor()]
+        loop = asyncio.get_running_loop()
+        writing, reading = self._executors
+        try:
+            connection = await loop.run_in_executor(
+                writing, open_writer, self._path, self._vfs, now_ms
+            )
+            self._writing = connection
+            self._writer = GroupWriter(connection, writing)
+            self._reading = await loop.run_in_executor(reading, open_reader, self._path, self._vfs)
+        except StoreError:
+            for executor in self._executors:
+                executor.shutdown()
+            raise
+        self.epoch = await self._read(_epoch)
+
+    async def close(self) -> None:
+        """Commit what waits and close the file."""
+        loop = asyncio.get_running_loop()
+        await self._writer.close()
+        await loop.run_in_executor(self._executors[1], self._reading.close)
+        await loop.run_in_executor(self._executors[0], self._writing.close)
+        for executor in self._executors:
+            executor.shutdown()
+
+    def call_on_readings(self, listener: Callable[[], None]) -> None:
+        """Have `listener()` called whenever new readings are durable: uplinks wake up on it."""
+        self._listeners.append(listener)
+
+    async def commit_pack(self, rows: Sequence[ReadingRow], urgent: bool) -> PackResult:
+        """Store one pack whole, and return once it is durable.
+
+        A row whose (endpoint, boot, sequence) is stored already is a duplicate and left out.
+        `urgent` packs wait for company at most `urgent_ms`, others `measurement_ms`.
+        """
+        rows = tuple(rows)
+        wait_ms = self._urgent_ms if urgent else self._measurement_ms
+        result = await self._write(store_readings.insert, rows, wait_ms=wait_ms)
+        if result.stored:
+            for listener in self._listeners:
+                listener()
+        return result
+
+    async def readings(self, endpoint: str, limit: int) -> list[StoredReading]:
+        """Return the newest `limit` readings of a node, newest first."""
+        return await self._read(store_readings.of_node, endpoint, limit)
+
+    async def latest_readings(self) -> list[StoredReading]:
+        """Return the newest stored reading of each node and path; of recent ones only."""
+        return await self._read(store_readings.latest)
+
+    async def readings_count(self) -> int:
+        """Return how many readings are stored."""
+        return await self._read(store_readings.count)
+
+    async def delete_delivered(self, uplinks: Sequence[str], before_ms: int, limit: int) -> int:
+        """Delete old readings that every one of `uplinks` has; return how many.
+
+        Old is received before `before_ms`. Call it again while it returns anything: one call
+        looks at `limit` rows of each lane, so that no commit waits long behind it.
+        """
+        arguments = (tuple(uplinks), before_ms, limit)
+        return await self._write(store_readings.delete_delivered, *arguments)
+
+    async def cursor(self, uplink: str, lane: Lane) -> int:
+        """Return the reading id up to which `uplink` has everything of `lane`."""
+        return await self._read(store_readings.cursor, uplink, lane)
+
+    async def readings_after(self, lane: Lane, after_id: int, limit: int) -> list[StoredReading]:
+        """Return the `limit` readings of `lane` that follow `after_id`, by their ids."""
+        return await self._read(store_readings.after, lane, after_id, limit)
+
+    async def advance(self, uplink: str, lane: Lane, up_to_id: int) -> None:
+        """Move an uplink's cursor forward, durably; a cursor never moves back."""
+        arguments = (uplink, lane, up_to_id)
+        await self._write(store_readings.advance, *arguments, wait_ms=self._measurement_ms)
+
+    async def backlog(self, uplink: str, lane: Lane) -> Backlog:
+        """Return how much waits for `uplink` in `lane`."""
+        return await self._read(store_readings.depth, uplink, lane)
+
+    async def save_node(self, row: NodeRow) -> None:
+        """Add or replace a node."""
+        await self._write(store_nodes.save, row)
+
+    async def nodes(self) -> list[NodeRow]:
+        """Return every node, by endpoint name."""
+        return await self._read(store_nodes.all_nodes)
+
+    async def delete_registration(self, endpoint: str) -> None:
+        """Keep a node as one that is not registered."""
+        await self._write(store_nodes.delete_registration, endpoint)
+
+    async def delete_node(self, endpoint: str) -> None:
+        """Forget a node and its observations; its readings stay."""
+        await self._write(store_nodes.delete, endpoint)
+
+    async def save_observation(self, row: ObservationRow) -> None:
+        """Add or replace what is to be observed at a path."""
+        await self._write(store_nodes.save_observation, row)
+
+    async def delete_observation(self, endpoint: str, path: str) -> None:
+        """Forget what was to be observed at a path."""
+        await self._write(store_nodes.delete_observation, endpoint, path)
+
+    async def observations(self) -> list[ObservationRow]:
+        """Return what is to be observed, by endpoint name and path."""
+        return await self._read(store_nodes.all_observations)
+
+    async def add_command(self, row: CommandRow) -> CommandRow:
+        """Store a new command and return it; or return the stored one that has its id."""
+        return await self._write(store_commands.add, row)
+
+    async def save_command(self, row: CommandRow) -> None:
+        """Add or replace a command."""
+        await self._write(store_commands.save, row)
+
+    async def command(self, command_id: str) -> CommandRow | None:
+        """Return the command of that id."""
+        return await self._read(store_commands.one, command_id)
+
+    async def commands(self, limit: int) -> list[CommandRow]:
+        """Return the newest `limit` commands, newest first."""
+        return await self._read(store_commands.recent, limit)
+
+    async def unfinished_commands(self) -> list[CommandRow]:
+        """Return the commands that are queued or sent, oldest first."""
+        return await self._read(store_commands.unfinished)
+
+    async def unreported_commands(self, origin: str, limit: int) -> list[CommandRow]:
+        """Return finished commands whose result the uplink `origin` has yet to pass on."""
+        return await self._read(store_commands.unreported, origin, limit)
+
+    async def mark_reported(self, command_id: str) -> None:
+        """Note that a command's result was passed on."""
+        await self._write(store_commands.mark_reported, command_id, wait_ms=self._measurement_ms)
+
+    async def delete_finished_commands(self, before_ms: int, limit: int) -> int:
+        """Delete up to `limit` commands that ended before `before_ms`; return how many."""
+        return await self._write(store_commands.delete_finished, before_ms, limit)
+
+    async def add_counts(self, counts: dict[str, int]) -> None:
+        """Add to counters that last over restarts."""
+        work = dict(counts)
+        await self._write(store_commands.add_counts, work, wait_ms=self._measurement_ms)
+
+    async def counts(self) -> dict[str, int]:
+        """Return the counters that last over restarts."""
+        return await self._read(store_commands.all_counts)
+
+    async def add_incident(self, row: IncidentRow) -> None:
+        """Note something an operator should know; the newest 10,000 are kept."""
+        await self._write(store_commands.add_incident, row, wait_ms=self._measurement_ms)
+
+    async def incidents(self, limit: int) -> list[IncidentRow]:
+        """Return the newest `limit` incidents, newest first."""
+        return await self._read(store_commands.recent_incidents, limit)
+
+    async def _write(
+        self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None
+    ) -> T:
+        wait_ms = self._urgent_ms if wait_ms is None else wait_ms
+        return await self._writer.write(lambda connection: work(connection, *arguments), wait_ms)
+
+    async def _read(self, work: Callable[..., T], *arguments: object) -> T:
+        loop = asyncio.get_running_loop()
+        executor = self._executors[1]
+        return await loop.run_in_executor(executor, _reading, work, self._reading, arguments)
+
+
+def _reading(work: Callable[..., T], connection: apsw.Connection, arguments: tuple) -> T:
+    try:
+        return work(connection, *arguments)
+    except apsw.Error as error:
+        raise StoreError.of(error) from error
+
+
+def _epoch(connection: apsw.Connection) -> int:
+    return connection.execute("SELECT value FROM properties WHERE name = 'epoch'").get
