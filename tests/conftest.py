@@ -123,6 +123,7 @@ class PortableFailure(Exception):
 def declared_heap(tree):
     """Return the file's MICROPYTHON_HEAP, or an empty string."""
     for node in tree.body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "MICROPYTHON_HEAP":
-            return ast.literal_eval(node.value)
+        if isinstance(node, ast.Assign):
+            if getattr(node.targets[0], "id", "") == "MICROPYTHON_HEAP":
+                return ast.literal_eval(node.value)
     return ""

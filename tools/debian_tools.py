@@ -1,9 +1,9 @@
 """Give this checkout the Debian programs that its tests need, in `.tools/`, without root.
 
-`python3 tools/debian_tools.py` downloads and unpacks them from the machine's own Debian mirror with
-a private apt (own lists, cache and status), and writes `.tools/bin/<program>`, which run each
-program through its own dynamic loader, so that they need nothing of the machine's libraries. A
-program on the PATH that is good enough is used as it is. Exit code 1 if one cannot be had.
+It downloads and unpacks them from the machine's own Debian mirror with a private apt (own lists,
+cache and status), and writes `.tools/bin/<program>`, which run each program through its own
+dynamic loader, so that they need nothing of the machine's libraries. A program on the PATH that is
+good enough is used as it is. Exit code 1 if one cannot be had.
 """
 
 import fcntl

@@ -93,7 +93,7 @@ class MicroPythonProcess:
 
 
 class MicroPythonWorker:
-    """Calls functions inside a MicroPython that stays, for tests that compare it with this Python."""
+    """Calls functions inside a MicroPython that stays, to compare it with this Python."""
 
     def __init__(self, interpreter: str) -> None:
         self._process = MicroPythonProcess(interpreter, "worker.py")

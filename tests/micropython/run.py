@@ -1,7 +1,7 @@
-"""Run test functions inside MicroPython: `run.py ROOT MODULE`, then one function name per line of input.
+"""Run test functions inside MicroPython: `run.py ROOT MODULE`.
 
-Each answer is one line, `@result ` and JSON: `[name, traceback or null]`. Whatever else is printed
-comes from the tests.
+Each line of input names a function. Each answer is one line, `@result ` and JSON: `[name,
+traceback or null]`. Whatever else is printed comes from the tests.
 """
 
 import gc

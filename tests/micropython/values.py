@@ -1,8 +1,8 @@
 """Values of the project as JSON text, the same on CPython and on MicroPython.
 
-Booleans, None, integers and strings are themselves, a list is a JSON array; all else is an object
-of one member: `b` bytes, `t` tuple, `m` mapping (as pairs), `f` float (its eight bytes), `v` a value
-class (module, name, fields).
+Booleans, None, integers and strings are themselves, a list is a JSON array; all else is an
+object of one member: `b` bytes, `t` tuple, `m` mapping (as pairs), `f` float (its eight bytes),
+`v` a value class (module, name, fields).
 """
 
 import json
