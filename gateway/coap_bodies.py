@@ -1,4 +1,4 @@
-"""Request bodies that arrive in blocks, from many peers, in bounded memory (RFC 7959 section 2.5)."""
+"""Request bodies that arrive in blocks, in bounded memory (RFC 7959 section 2.5)."""
 
 from collections.abc import Hashable
 
@@ -17,7 +17,7 @@ class Incomplete(Exception):
 
 
 class RequestBodies:
-    """The bodies under way. The oldest gives way to a new one; none is longer than `length_max`."""
+    """The bodies under way; none longer than `length_max`. The oldest gives way to a new one."""
 
     def __init__(self, length_max: int) -> None:
         self.length_max = length_max

@@ -1,7 +1,7 @@
 """Datagrams to aiocoap messages, strictly (RFC 7252 sections 3 and 5.4).
 
-aiocoap's own parser lets reserved token lengths, empty payloads behind a marker and unknown critical
-options pass, and keeps every option value it ever saw as a member of an enumeration.
+aiocoap's own parser lets reserved token lengths, empty payloads behind a marker and unknown
+critical options pass, and keeps every option value it ever saw as a member of an enumeration.
 """
 
 from aiocoap import Message

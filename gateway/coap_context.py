@@ -140,8 +140,9 @@ class CoapContext(aiocoap.Context):
     def send(
         self, message: Message, on_response: Callable[[Message | Exception], bool]
     ) -> Callable:
-        """Send one request message (no block-wise) and hand every response to `on_response`, at once
-        and in order; it returns whether it wants more. An exception is the last.
+        """Send one request message (no block-wise) and hand every response to
+        `on_response`, at once and in order; it returns whether it wants more. An exception is
+        the last.
 
         For observations: aiocoap's own iterator keeps one notification and drops the others.
         Returns what ends the interest.

@@ -1,7 +1,7 @@
 """CoAP's message layer for a gateway with thousands of peers (RFC 7252 section 4).
 
-It takes the place of aiocoap's, between its token layer and a datagram transport, because a gateway
-needs what that one does not give: an acknowledgement of a notification that waits for a commit,
+It takes the place of aiocoap's, between its token layer and a datagram transport, because a
+gateway needs what that one does not give: an acknowledgement of a notification that waits for a commit,
 duplicates recognised in bounded memory, work per message that does not grow with the number of
 sleeping peers, and a dead peer's errors kept to that peer.
 """
@@ -129,8 +129,8 @@ class _Exchange:
 class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
     """Message ids, types, retransmission, duplicates; one exchange at a time per peer.
 
-    `tokens` is aiocoap's token layer above, `transmit(datagram, remote)` the transport below. A request
-    of ours has its number of retransmissions as `message.retransmissions`; a response handed up
+    `tokens` is aiocoap's token layer above, `transmit(datagram, remote)` the transport
+    below. A request of ours has its number of retransmissions as `message.retransmissions`; a response handed up
     carries its `Acknowledgement` as `message.acknowledgement`.
     """
 
@@ -168,7 +168,7 @@ class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
         self._unanswered.clear()
 
     def dispatch_error(self, exception: Exception, remote: object) -> None:
-        """Count what the network reports; only silence after all retransmissions ends an exchange."""
+        """Count what the network reports; only silence, all retransmissions long, ends an exchange."""
         self.counters["network errors"] += 1
 
     # Incoming

@@ -92,7 +92,7 @@ class GatewayResource(interfaces.Resource):
             return Message(code=codes.INTERNAL_SERVER_ERROR)
 
     async def render_to_pipe(self, pipe: Pipe) -> None:
-        """Answer the request of `pipe`. Adding the last response cancels this task: no await after."""
+        """Answer the request of `pipe`; adding the last response cancels this task."""
         response = await self.render(pipe.request)
         pipe.add_response(response, is_last=True)
 

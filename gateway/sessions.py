@@ -147,7 +147,7 @@ class Sessions:
         peer: Hashable,
         now_ms: int,
     ) -> Session:
-        """Take an Update, from whatever address it comes; raises Refused (4.04: register again)."""
+        """Take an Update, from whatever address; raises Refused (4.04: register again)."""
         before = self._find(registration_id)
         changed = registration.update(before.registration, queries, content_format, payload)
         session = replace(before, registration=changed, peer=peer, updated_ms=now_ms)

@@ -5,7 +5,7 @@ import inspect
 import re
 
 import aiocoap
-from aiocoap import CONTENT, GET, PUT, Message, error, interfaces, resource
+from aiocoap import CONTENT, GET, PUT, Message, error, interfaces, resource, tokenmanager
 from aiocoap.pipe import Pipe, error_to_message, run_driving_pipe
 from aiocoap.tokenmanager import TokenManager
 
@@ -289,7 +289,7 @@ def test_recent_messages_are_forgotten_by_age_and_by_number():
 
 
 def test_aiocoap_calls_only_what_the_message_layer_has():
-    source = inspect.getsource(TokenManager)
+    source = inspect.getsource(tokenmanager)
     used = set(re.findall(r"self\.token_interface\.(\w+)", source))
     assert used == {"send_message", "fill_or_recognize_remote", "shutdown"}
     assert not MessageLayer.__abstractmethods__

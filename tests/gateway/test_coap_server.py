@@ -113,7 +113,7 @@ def test_body_in_blocks_arrives_whole():
 def test_body_over_the_limit_is_refused_with_the_limit():
     async def case():
         async with (
-            serving_handlers(payload_bytes_max=2000) as (handlers, _, port),
+            serving_handlers(2000) as (handlers, _, port),
             client() as node,
         ):
             answer = await ask(node, port, POST, "/dp", payload=bytes(3000))
