@@ -3,8 +3,9 @@
 from firmware.timezone import Timezone
 
 # Nobody sets a clock of this project to a moment before it existed; a server that does so is
-# testing, or has lost its own time (2020-01-01).
+# testing, or has lost its own time (2020-01-01). Beyond 2100 it is no better off.
 PLAUSIBLE_FROM_S = 1577836800
+PLAUSIBLE_UNTIL_S = 4102444800
 
 RTC, SNTP, SERVER = 1, 2, 3
 # A better source's time is believed against lesser sources for so long.
@@ -39,7 +40,7 @@ class Clock:
 
     def set_unix_s(self, unix_s, source):
         """Set the time of day; return False where it is implausible or a better source holds."""
-        if unix_s < PLAUSIBLE_FROM_S:
+        if not PLAUSIBLE_FROM_S <= unix_s < PLAUSIBLE_UNTIL_S:
             return False
         if (self.source is not None and source < self.source
                 and self.now_ms - self.set_at_ms < SOURCE_VALID_MS):

@@ -1,9 +1,6 @@
 """What an object of the node's data model gives to device management (OMA Core 6, 7)."""
 
-BAD_REQUEST = 0x80
-UNAUTHORIZED = 0x81
-NOT_FOUND = 0x84
-METHOD_NOT_ALLOWED = 0x85
+from protocol.coap_message import METHOD_NOT_ALLOWED, NOT_FOUND
 
 
 class Refused(Exception):
@@ -19,11 +16,10 @@ class LwM2MObject:
 
     Types, operations and multiplicity of resources stand in protocol.object_table; device
     management has checked them before it calls. A multiple resource is read and written as a
-    whole, as {instance id: value}. `version` None is that of the table.
+    whole, as {instance id: value}.
     """
 
     object_id = None
-    version = None
 
     def instance_ids(self):
         """Return the ids of the instances that exist, ascending."""

@@ -1,0 +1,172 @@
+"""When which readings go to the gateway: packs of SenML by Send (OMA Core 6.4.5, RFC 8428)."""
+
+from firmware.jitter import below
+from firmware.reading_queue import render_dropped, render_ranges
+from protocol import coap_message as coap
+from protocol import senml
+from protocol.coap_values import Request
+from protocol.lwm2m_path import render
+from protocol.senml import Record
+
+# One pack, one datagram: the payload that RFC 7252 4.6 finds safe.
+PACK_LENGTH_MAX = 1024
+RECORDS_MAX = 64
+# Readings of before the clock is known wait for it so long after the registration.
+CLOCK_WAIT_MS = 30000
+RETRY_FIRST_MS = 5000
+RETRY_MAX_MS = 600000
+# Dropped ranges per pack; the rest follows in the next one.
+DROPPED_RANGES_PER_PACK_MAX = 4
+
+_SENML_CBOR = 112
+_SEND_PATH = ("dp",)
+_JOURNAL = "/42800/0/"
+# What a record takes in a pack beyond its size in the queue: keys and the slashes of its name.
+_RECORD_OVERHEAD = 6
+# What the journal's own records take.
+_JOURNAL_LENGTH = 120
+_REFUSALS = (
+    coap.BAD_REQUEST, coap.BAD_OPTION, coap.REQUEST_ENTITY_TOO_LARGE,
+    coap.UNSUPPORTED_CONTENT_FORMAT,
+)
+
+
+class Pack:
+    """A pack under way: its lane, its readings' numbers, the dropped ranges it tells of."""
+
+    _fields = ("is_urgent", "sequences", "dropped", "handle")
+
+    def __init__(self, is_urgent, sequences, dropped):
+        self.is_urgent = is_urgent
+        self.sequences = sequences
+        self.dropped = dropped
+        self.handle = None
+
+
+class Reporting:
+    """Sends the readings of a queue, one pack at a time, and forgets them on 2.04 alone.
+
+    Urgent ones go at once. Measurements wait `batch_wait_ms` for company, then all go, pack after
+    pack. A failed pack's readings go again with the same numbers, later and later.
+    """
+
+    def __init__(self, queue, clock, random_bytes, batch_wait_ms):
+        self._queue = queue
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._batch_wait_ms = batch_wait_ms
+        self._batch_ms = 0
+        self._clock_wait_until_ms = None
+        self._failures = 0
+        self._retry_ms = 0
+        # Falls to 1 when the gateway refuses a pack, to find the reading that it cannot take.
+        self._records_max = RECORDS_MAX
+        self.pack = None
+        self.last_sequences = ()
+
+    def report(self, path, value, uptime_ms=None):
+        """Take a reading; `uptime_ms` None is now."""
+        now_ms = self._clock.now_ms
+        was_empty = not self._queue.has(False)
+        self._queue.take(path, value, now_ms if uptime_ms is None else uptime_ms)
+        if was_empty and self._queue.has(False):
+            self._batch_ms = now_ms + self._batch_wait_ms
+
+    def resume(self, now_ms):
+        """The node is registered: packs may go, a clock will come soon."""
+        self.cancel()
+        self._failures = 0
+        self._retry_ms = now_ms
+        self._clock_wait_until_ms = now_ms + CLOCK_WAIT_MS
+
+    def cancel(self):
+        """Forget the pack under way, not its readings; return its handle, or None."""
+        handle = self.pack.handle if self.pack else None
+        self.pack = None
+        return handle
+
+    def due_ms(self):
+        """Return when the next pack may go (in the past: now), or None.
+
+        While a pack is under way, only an urgent one may take the place of one that is not.
+        """
+        due_ms = None
+        if self._queue.has(True) and not (self.pack and self.pack.is_urgent):
+            due_ms = self._retry_ms
+        elif not self.pack and self._queue.has(False):
+            due_ms = max(self._retry_ms, self._batch_ms)
+            if self._clock.source is None and self._clock_wait_until_ms is not None:
+                due_ms = max(due_ms, self._clock_wait_until_ms)
+        return due_ms
+
+    def next_request(self, now_ms):
+        """Return the Send that is due, or None; note_sent() must follow with its handle."""
+        due_ms = self.due_ms()
+        if due_ms is None or due_ms > now_ms:
+            return None
+        is_urgent = self._queue.has(True)
+        readings = self._queue.oldest(is_urgent, self._records_max)
+        length = _JOURNAL_LENGTH
+        count = 0
+        while count < len(readings):
+            length += readings[count].record_length + _RECORD_OVERHEAD
+            if count and length > PACK_LENGTH_MAX:
+                break
+            count += 1
+        payload = self._payload(is_urgent, readings[:count], now_ms)
+        while len(payload) > PACK_LENGTH_MAX and count > 1:
+            count = count * 3 // 4
+            payload = self._payload(is_urgent, readings[:count], now_ms)
+        return Request(coap.POST, _SEND_PATH, payload=payload, content_format=_SENML_CBOR)
+
+    def note_sent(self, handle):
+        """The Send of next_request() is under way."""
+        self.pack.handle = handle
+
+    def receive_response(self, code, now_ms):
+        """Take the gateway's answer to the pack under way."""
+        pack = self.pack
+        self.pack = None
+        if code == coap.CHANGED:
+            self._failures = 0
+            self._retry_ms = now_ms
+            self._records_max = RECORDS_MAX
+            self._queue.acknowledge(pack.sequences)
+            self._queue.forget_dropped(pack.dropped)
+        elif code in _REFUSALS and len(pack.sequences) == 1:
+            self._queue.refuse(pack.sequences[0])
+        else:
+            if code in _REFUSALS:
+                self._records_max = 1
+            self._back_off(now_ms)
+
+    def receive_failure(self, now_ms):
+        """No answer came to the pack under way."""
+        self.pack = None
+        self._back_off(now_ms)
+
+    def _back_off(self, now_ms):
+        ceiling_ms = min(RETRY_FIRST_MS << min(self._failures, 10), RETRY_MAX_MS)
+        self._failures += 1
+        self._retry_ms = now_ms + ceiling_ms // 2 + below(self._random_bytes, ceiling_ms // 2)
+
+    def _payload(self, is_urgent, readings, now_ms):
+        sequences = [reading.sequence for reading in readings]
+        dropped = [tuple(entry) for entry in self._queue.dropped[:DROPPED_RANGES_PER_PACK_MAX]]
+        self.pack = Pack(is_urgent, sequences, dropped)
+        self.last_sequences = sequences
+        records = [
+            Record(_JOURNAL + "0", self._queue.boot, None, None),
+            Record(_JOURNAL + "1", render_ranges(sequences), None, None),
+            Record(_JOURNAL + "2", self._queue.oldest_sequence(), None, None)]
+        if dropped:
+            records.append(Record(_JOURNAL + "3", render_dropped(dropped), None, None))
+        for reading in readings:
+            records.append(Record(render(reading.path), reading.value,
+                                  self._time(reading.uptime_ms, now_ms), None))
+        return senml.encode_cbor(senml.build(records))
+
+    def _time(self, uptime_ms, now_ms):
+        unix_s = self._clock.to_unix_s(uptime_ms)
+        # Relative to now, and so in the past (RFC 8428 4.5.3).
+        return -((now_ms - uptime_ms) // 1000) if unix_s is None else unix_s
