@@ -7,10 +7,8 @@ from protocol.errors import DecodeError
 
 GATHERINGS_MAX = 2
 SNAPSHOTS_MAX = 2
-BLOCK_NUMBER_MAX = (1 << 20) - 1
 
-_SIZE_EXPONENT_RESERVED = 7
-_NOT_IN_KEY = (coap.OBSERVE, coap.BLOCK1, coap.BLOCK2, coap.SIZE1, coap.SIZE2)
+_SZX_RESERVED = 7
 
 
 class Block:
@@ -23,10 +21,6 @@ class Block:
         self.has_more = has_more
         self.szx = szx
 
-    def size(self):
-        """Return the length of a full block, 16 to 1024."""
-        return 16 << self.szx
-
     def offset(self):
         """Return where in the body this block begins."""
         return self.number << self.szx + 4
@@ -36,20 +30,12 @@ class Block:
         return coap.encode_uint(self.number << 4 | self.has_more << 3 | self.szx)
 
 
-def size_exponent(size):
-    """Return the SZX of a block size that is a power of two from 16 to 1024."""
-    szx = 0
-    while 16 << szx < size:
-        szx += 1
-    return szx
-
-
 def block_option(options, number):
     """Return option `number` as a Block, or None; DecodeError for the reserved SZX 7."""
     value = coap.uint_option(options, number)
     if value is None:
         return None
-    if value & 7 == _SIZE_EXPONENT_RESERVED:
+    if value & 7 == _SZX_RESERVED:
         raise DecodeError("SZX 7")
     return Block(value >> 4, value & 8 == 8, value & 7)
 
@@ -68,23 +54,28 @@ def entity_tag(body):
 def request_key(code, options, peer):
     """Return what the requests of one block-wise transfer share (RFC 7959 2.5, RFC 9175 3)."""
     key = bytearray((code,))
-    coap.encode_options(key, [entry for entry in options if entry[0] not in _NOT_IN_KEY], b"")
+    shared = []
+    for number, value in options:
+        is_own = number in (coap.OBSERVE, coap.BLOCK1, coap.BLOCK2)
+        if not is_own and not coap.is_no_cache_key(number):
+            shared.append((number, value))
+    coap.encode_options(key, shared, b"")
     return peer, bytes(key)
 
 
 class Gathering:
     """A body that arrives block by block, in order."""
 
-    def __init__(self, key=None, expires_ms=0):
+    def __init__(self, key=None):
         self.key = key
-        self.expires_ms = expires_ms
+        self.expires_ms = 0
         self.body = bytearray()
 
     def append(self, block, payload):
         """Add the next block; False if it is another one, or not full though more will come."""
-        if block.offset() != len(self.body) or len(payload) > block.size():
-            return False
-        if block.has_more and len(payload) < block.size():
+        size = 16 << block.szx
+        is_next = block.offset() == len(self.body) and len(payload) <= size
+        if not is_next or block.has_more and len(payload) < size:
             return False
         self.body.extend(payload)
         return True
@@ -104,10 +95,13 @@ class RequestBodies:
         The code is 2.31, 4.00 for a block of the wrong size, 4.08 for a gap, 4.13 beyond the
         limit (at once, when Size1 says so) or 5.03 when too many bodies are on their way.
         """
-        gathering = self._take(key, now_ms)
-        if block.number == 0:
-            gathering = Gathering(key)
-        elif gathering is None or block.offset() != len(gathering.body):
+        gathering = Gathering(key)
+        for kept in tuple(self._gatherings):
+            if kept.key == key or kept.expires_ms <= now_ms:
+                self._gatherings.remove(kept)
+                if block.number and kept.expires_ms > now_ms:
+                    gathering = kept
+        if block.offset() != len(gathering.body):
             return coap.REQUEST_ENTITY_INCOMPLETE, b""
         if max(block.offset() + len(payload), announced_length or 0) > self._length_max:
             return coap.REQUEST_ENTITY_TOO_LARGE, b""
@@ -121,17 +115,6 @@ class RequestBodies:
         self._gatherings.append(gathering)
         return coap.CONTINUE, b""
 
-    def _take(self, key, now_ms):
-        found = None
-        kept = []
-        for gathering in self._gatherings:
-            if gathering.key == key:
-                found = gathering
-            elif gathering.expires_ms > now_ms:
-                kept.append(gathering)
-        self._gatherings = kept
-        return found
-
 
 class Snapshots:
     """The last few responses that were longer than a block, for the requests of the rest.
@@ -142,13 +125,6 @@ class Snapshots:
     def __init__(self):
         self._kept = []
 
-    def keep(self, key, response):
-        """Remember `response` in the place of an earlier one with this key."""
-        self.drop(key)
-        if len(self._kept) >= SNAPSHOTS_MAX:
-            del self._kept[0]
-        self._kept.append((key, response))
-
     def find(self, key):
         """Return the response kept under `key`, or None."""
         for kept_key, response in self._kept:
@@ -156,6 +132,12 @@ class Snapshots:
                 return response
         return None
 
-    def drop(self, key):
-        """Forget the response kept under `key`."""
-        self._kept = [entry for entry in self._kept if entry[0] != key]
+    def keep(self, key, response):
+        """Remember `response` in the place of an earlier one with this key; None forgets it."""
+        for entry in tuple(self._kept):
+            if entry[0] == key:
+                self._kept.remove(entry)
+        if response:
+            if len(self._kept) >= SNAPSHOTS_MAX:
+                del self._kept[0]
+            self._kept.append((key, response))

@@ -9,12 +9,13 @@ from protocol.coap_message import Message
 from protocol.coap_parameters import TransmissionParameters
 from protocol.errors import DecodeError
 
-BACKLOG_MAX = 48
+TRANSMISSIONS_MAX = 48
 DATAGRAMS_MAX = 32
 RECEPTIONS_MAX = 24
-RECEPTIONS_BYTES_MAX = 3072
-NON_RESPONSES_MAX = 16
+ANSWER_BYTES_MAX = 3072
+NONS_MAX = 16
 
+# Message ids are given out in order; a block of them rests for EXCHANGE_LIFETIME after its use.
 _MID_BLOCKS = 16
 _MID_BLOCK_BITS = 12
 
@@ -29,64 +30,67 @@ class MessageReceived:
         self.message = message
 
 
-class MessageDelivered:
-    """The peer acknowledged a CON of ours, `round_trip_ms` after its first transmission."""
+class MessageSent:
+    """What became of a message of ours.
 
-    _fields = ("peer", "token", "is_request", "round_trip_ms", "retransmissions")
+    `failure` is None when a CON was acknowledged, `round_trip_ms` after its first transmission;
+    else "timeout", "reset" (a NON may be rejected too) or "busy" (no message id).
+    """
 
-    def __init__(self, peer, token, is_request, round_trip_ms, retransmissions):
+    _fields = ("peer", "token", "is_request", "failure", "round_trip_ms", "retransmissions")
+
+    def __init__(self, peer, token, is_request, failure, round_trip_ms=0, retransmissions=0):
         self.peer = peer
         self.token = token
         self.is_request = is_request
+        self.failure = failure
         self.round_trip_ms = round_trip_ms
         self.retransmissions = retransmissions
 
 
-class MessageUndelivered:
-    """`reason`: "timeout" (a CON was never acknowledged) or "reset" (CON or NON response)."""
-
-    _fields = ("peer", "token", "is_request", "reason")
-
-    def __init__(self, peer, token, is_request, reason):
-        self.peer = peer
-        self.token = token
-        self.is_request = is_request
-        self.reason = reason
-
-
 class _Transmission:
-    """A CON of ours that waits for its acknowledgement."""
+    """A CON of ours that waits for its turn, then for its acknowledgement.
 
-    def __init__(self, message, peer, now_ms, wait_ms):
+    `message` is what the next transmission encodes: at first, and when a newer representation
+    takes the place of the one under way. `due_ms` is None before the first transmission.
+    """
+
+    def __init__(self, message, peer):
+        self.message = message
         self.peer = peer
         self.token = message.token
         self.is_request = coap.is_request(message.code)
-        self.mid = message.mid
-        self.datagram = coap.encode(message)
-        self.first_ms = now_ms
-        self.wait_ms = wait_ms
-        self.due_ms = now_ms + wait_ms
+        self.mid = None
+        self.datagram = None
+        self.first_ms = None
+        self.wait_ms = None
+        self.due_ms = None
         self.retransmissions = 0
-        self.replacement = None
+
+    def is_of(self, peer, token, is_request):
+        return self.token == token and self.is_request == is_request and self.peer == peer
 
 
 class _Reception:
-    """A message of a peer, with our answer; `acknowledge_ms` is None once there is one."""
+    """A message of a peer, and our answer if there is one yet.
 
-    def __init__(self, peer, mid, expires_ms, is_repeatable, acknowledge_ms):
+    `due_ms` is when an unanswered CON gets an empty acknowledgement, or None.
+    """
+
+    def __init__(self, peer, mid, expires_ms, due_ms, is_repeatable):
         self.peer = peer
         self.mid = mid
         self.expires_ms = expires_ms
+        self.due_ms = due_ms
         self.is_repeatable = is_repeatable
-        self.acknowledge_ms = acknowledge_ms
-        self.datagram = None
+        self.datagram = b""
 
 
 class MessageLayer:
     """Sends and receives messages; a core.
 
-    At most `nstart` CONs per peer are in flight, the others wait in a backlog. `counters` is a
-    dict of names to ints.
+    At most `nstart` CONs per peer are in flight, the others wait. `counters` is a dict of names
+    to ints.
     """
 
     def __init__(self, random_bytes, parameters=None):
@@ -94,9 +98,9 @@ class MessageLayer:
         self._random_bytes = random_bytes
         self._parameters = parameters or TransmissionParameters()
         self._transmissions = []
-        self._backlog = []
         self._receptions = []
-        self._non_responses = []
+        # (peer, mid, token, is_request) of the last NONs, which may be rejected.
+        self._nons = []
         self._datagrams = []
         self._events = []
         self._next_mid = int.from_bytes(random_bytes(2), "big")
@@ -107,22 +111,34 @@ class MessageLayer:
 
         A CON or NON gets its mid here. An ACK is the answer to the request `message.mid`: it goes
         piggy-backed if that is still unacknowledged, else as a CON of its own. A response
-        replaces the one with the same token that is still waiting for room or acknowledgement
-        (RFC 7641 4.5.2).
+        takes the place of one with the same token that still waits for its turn or for its
+        acknowledgement (RFC 7641 4.5.2).
         """
         if message.type == coap.ACK:
             if self._answer(message, peer):
                 return True
             message.type = coap.CON
-        if coap.is_response(message.code) and self._replace(message, peer):
-            return True
+        is_request = coap.is_request(message.code)
+        if not is_request:
+            for sent in self._transmissions:
+                if sent.is_of(peer, message.token, False):
+                    message.type = coap.CON
+                    sent.message = message
+                    return True
         if message.type == coap.NON:
-            return self._send_non(message, peer, now_ms)
-        if len(self._backlog) >= BACKLOG_MAX:
-            self.count("backlog full")
+            message.mid = self._take_mid(now_ms)
+            if message.mid is None:
+                return False
+            if len(self._nons) >= NONS_MAX:
+                del self._nons[0]
+            self._nons.append((peer, message.mid, message.token, is_request))
+            self._emit(coap.encode(message), peer)
+        elif len(self._transmissions) >= TRANSMISSIONS_MAX:
+            self.count("transmissions full")
             return False
-        self._backlog.append((message, peer))
-        self._work_off_backlog(now_ms)
+        else:
+            self._transmissions.append(_Transmission(message, peer))
+            self._start_waiting(now_ms)
         return True
 
     def acknowledge(self, message, peer):
@@ -137,47 +153,54 @@ class MessageLayer:
 
     def cancel(self, peer, token, is_request):
         """Stop sending the CON with this token; nothing more is heard of it."""
-        self._transmissions = [
-            sent for sent in self._transmissions if not _is_sent(sent, peer, token, is_request)
-        ]
-        self._backlog = [
-            entry for entry in self._backlog if not _is_waiting(entry, peer, token, is_request)
-        ]
+        for sent in tuple(self._transmissions):
+            if sent.is_of(peer, token, is_request):
+                self._transmissions.remove(sent)
 
     def receive_datagram(self, datagram, peer, now_ms):
         """Take one datagram; whatever is wrong with it is counted."""
         try:
             message = coap.decode(datagram)
         except DecodeError:
-            self._reject(datagram, peer)
+            self.count("malformed")
+            # A CON with a message format error is rejected (RFC 7252 4.2).
+            if len(datagram) >= 4 and datagram[0] >> 4 == 4 | coap.CON:
+                mid = datagram[2] << 8 | datagram[3]
+                self._emit(coap.encode(Message(coap.RST, coap.EMPTY, mid)), peer)
             return
         if message.type in (coap.ACK, coap.RST):
             self._receive_answer(message, peer, now_ms)
         elif not self._is_duplicate(message, peer, now_ms):
             self._receive_message(message, peer, now_ms)
+        self._start_waiting(now_ms)
 
     def handle_timeout(self, now_ms):
         """Do what is due at `now_ms`."""
         for reception in self._receptions:
-            if reception.acknowledge_ms is not None and reception.acknowledge_ms <= now_ms:
+            if reception.due_ms is not None and reception.due_ms <= now_ms:
                 self._answer(Message(coap.ACK, coap.EMPTY, reception.mid), reception.peer)
         for sent in tuple(self._transmissions):
-            if sent.due_ms <= now_ms:
-                self._retransmit(sent, now_ms)
-        self._work_off_backlog(now_ms)
+            if sent.due_ms is not None and sent.due_ms <= now_ms:
+                if sent.retransmissions < self._parameters.max_retransmit:
+                    sent.retransmissions += 1
+                    sent.wait_ms *= 2
+                    self._transmit(sent, now_ms)
+                else:
+                    self._finish(sent, "timeout", now_ms)
+        self._start_waiting(now_ms)
 
     def next_timeout_ms(self):
         """Return when handle_timeout is due, or None."""
-        times = [sent.due_ms for sent in self._transmissions]
-        times.extend(
-            [
-                reception.acknowledge_ms
-                for reception in self._receptions
-                if reception.acknowledge_ms is not None
-            ]
-        )
-        if self._backlog and not self._transmissions:
-            times.append(self._mid_block_free_ms[self._next_mid >> _MID_BLOCK_BITS])
+        times = []
+        for sent in self._transmissions:
+            if sent.due_ms is not None:
+                times.append(sent.due_ms)
+            elif self._in_flight(sent.peer) < self._parameters.nstart:
+                # It waited for one that was cancelled.
+                return 0
+        for reception in self._receptions:
+            if reception.due_ms is not None:
+                times.append(reception.due_ms)
         return min(times) if times else None
 
     def datagrams_to_send(self):
@@ -187,7 +210,7 @@ class MessageLayer:
         return datagrams
 
     def next_event(self):
-        """Return MessageReceived, MessageDelivered or MessageUndelivered, or None."""
+        """Return a MessageReceived or MessageSent, or None."""
         return self._events.pop(0) if self._events else None
 
     def count(self, name):
@@ -196,147 +219,97 @@ class MessageLayer:
 
     def _emit(self, datagram, peer):
         if len(self._datagrams) >= DATAGRAMS_MAX:
-            self.count("datagram queue full")
+            self.count("datagrams full")
         else:
             self._datagrams.append((datagram, peer))
 
-    def _emit_empty(self, type, mid, peer):
-        self._emit(coap.encode(Message(type, coap.EMPTY, mid)), peer)
-
-    def _reject(self, datagram, peer):
-        """Count a message format error; a CON is answered with a Reset (RFC 7252 4.2)."""
-        self.count("malformed")
-        if len(datagram) >= 4 and datagram[0] >> 4 == 4 | coap.CON:
-            self._emit_empty(coap.RST, datagram[2] << 8 | datagram[3], peer)
-
     def _receive_message(self, message, peer, now_ms):
         if message.code == coap.EMPTY:
-            # "CoAP ping" (RFC 7252 4.3); a NON must not be Empty.
-            self.count("ping" if message.type == coap.CON else "malformed")
+            # A "CoAP ping" (RFC 7252 4.3), unless it is a NON, which must not be Empty.
+            self.count("ping")
             if message.type == coap.CON:
-                self._emit_empty(coap.RST, message.mid, peer)
+                self.reset(message, peer)
             return
         self._remember(message, peer, now_ms)
-        if coap.is_response(message.code):
-            # Its acknowledgement was lost or overtaken (RFC 7252 5.2.2).
+        if not coap.is_request(message.code):
             for sent in self._transmissions:
-                if _is_sent(sent, peer, message.token, True):
-                    self._deliver(sent, now_ms)
+                # The acknowledgement of our request was lost or overtaken (RFC 7252 5.2.2).
+                if sent.due_ms is not None and sent.is_of(peer, message.token, True):
+                    self._finish(sent, None, now_ms)
                     break
         self._events.append(MessageReceived(peer, message))
 
     def _receive_answer(self, message, peer, now_ms):
-        sent = self._transmission(peer, message.mid)
-        if sent is None:
-            self._receive_unexpected_answer(message, peer)
-        elif message.type == coap.RST:
-            self._fail(sent, "reset")
-            self._work_off_backlog(now_ms)
-        elif message.code == coap.EMPTY:
-            self._deliver(sent, now_ms)
-        elif sent.is_request and sent.token == message.token:
-            self._deliver(sent, now_ms)
+        sent = _find(self._transmissions, peer, message.mid)
+        if sent and message.type == coap.RST:
+            self._finish(sent, "reset", now_ms)
+        elif sent and message.code == coap.EMPTY:
+            self._finish(sent, None, now_ms)
+        elif sent and sent.is_of(peer, message.token, True):
+            self._finish(sent, None, now_ms)
             self._events.append(MessageReceived(peer, message))
+        elif message.type == coap.RST and self._lose_non(message.mid, peer):
+            pass
         else:
             self.count("unexpected")
 
-    def _receive_unexpected_answer(self, message, peer):
-        for index, (known, mid, token) in enumerate(self._non_responses):
-            if message.type == coap.RST and mid == message.mid and known == peer:
-                del self._non_responses[index]
-                self._events.append(MessageUndelivered(peer, token, False, "reset"))
-                return
-        self.count("unexpected")
-
-    def _transmission(self, peer, mid):
-        for sent in self._transmissions:
-            if sent.mid == mid and sent.peer == peer:
-                return sent
-        return None
-
-    def _deliver(self, sent, now_ms):
-        self._transmissions.remove(sent)
-        round_trip_ms = now_ms - sent.first_ms
-        self._events.append(
-            MessageDelivered(
-                sent.peer, sent.token, sent.is_request, round_trip_ms, sent.retransmissions
-            )
-        )
-        if sent.replacement:
-            self._backlog.insert(0, (sent.replacement, sent.peer))
-        self._work_off_backlog(now_ms)
-
-    def _fail(self, sent, reason):
-        self._transmissions.remove(sent)
-        self._events.append(MessageUndelivered(sent.peer, sent.token, sent.is_request, reason))
-
-    def _retransmit(self, sent, now_ms):
-        if sent.retransmissions >= self._parameters.max_retransmit:
-            self._fail(sent, "timeout")
-            return
-        sent.retransmissions += 1
-        sent.wait_ms *= 2
-        sent.due_ms = now_ms + sent.wait_ms
-        mid = self._take_mid(now_ms) if sent.replacement else None
-        if mid is not None:
-            sent.replacement.mid = sent.mid = mid
-            sent.datagram = coap.encode(sent.replacement)
-            sent.replacement = None
-        self._emit(sent.datagram, sent.peer)
-
-    def _replace(self, message, peer):
-        """Put a response in the place of its predecessor, which the peer need not see any more."""
-        for sent in self._transmissions:
-            if _is_sent(sent, peer, message.token, False):
-                message.type = coap.CON
-                sent.replacement = message
-                return True
-        for index, entry in enumerate(self._backlog):
-            if _is_waiting(entry, peer, message.token, False):
-                message.type = coap.CON
-                self._backlog[index] = (message, peer)
+    def _lose_non(self, mid, peer):
+        for entry in self._nons:
+            if entry[1] == mid and entry[0] == peer:
+                self._nons.remove(entry)
+                self._events.append(MessageSent(peer, entry[2], entry[3], "reset"))
                 return True
         return False
 
-    def _send_non(self, message, peer, now_ms):
-        message.mid = self._take_mid(now_ms)
-        if message.mid is None:
-            return False
-        if coap.is_response(message.code):
-            if len(self._non_responses) >= NON_RESPONSES_MAX:
-                del self._non_responses[0]
-            self._non_responses.append((peer, message.mid, message.token))
-        self._emit(coap.encode(message), peer)
-        return True
+    def _finish(self, sent, failure, now_ms):
+        """Report the end of a transmission; a replacement begins anew if it may."""
+        self._transmissions.remove(sent)
+        round_trip_ms = now_ms - sent.first_ms
+        self._events.append(
+            MessageSent(
+                sent.peer,
+                sent.token,
+                sent.is_request,
+                failure,
+                round_trip_ms,
+                sent.retransmissions,
+            )
+        )
+        if sent.message and not failure:
+            self._transmissions.insert(0, _Transmission(sent.message, sent.peer))
 
-    def _work_off_backlog(self, now_ms):
+    def _start_waiting(self, now_ms):
         """Start what NSTART allows, in order for each peer."""
-        waiting = []
-        for message, peer in self._backlog:
-            if self._in_flight(peer) < self._parameters.nstart:
-                message.mid = self._take_mid(now_ms)
-                if message.mid is not None:
-                    self._start(message, peer, now_ms)
-                    continue
-            waiting.append((message, peer))
-        self._backlog = waiting
+        for sent in tuple(self._transmissions):
+            if sent.due_ms is None and self._in_flight(sent.peer) < self._parameters.nstart:
+                sent.first_ms = now_ms
+                base_ms = self._parameters.ack_timeout_ms
+                spread_ms = base_ms * (self._parameters.ack_random_percent - 100) // 100
+                jitter = int.from_bytes(self._random_bytes(2), "big")
+                sent.wait_ms = base_ms + spread_ms * jitter // 0xFFFF
+                self._transmit(sent, now_ms)
 
     def _in_flight(self, peer):
-        return sum([sent.peer == peer for sent in self._transmissions])
+        count = 0
+        for sent in self._transmissions:
+            if sent.due_ms is not None and sent.peer == peer:
+                count += 1
+        return count
 
-    def _start(self, message, peer, now_ms):
-        base_ms = self._parameters.ack_timeout_ms
-        spread_ms = base_ms * (self._parameters.ack_random_percent - 100) // 100
-        jitter = int.from_bytes(self._random_bytes(2), "big")
-        sent = _Transmission(message, peer, now_ms, base_ms + spread_ms * jitter // 0xFFFF)
-        self._transmissions.append(sent)
-        self._emit(sent.datagram, peer)
+    def _transmit(self, sent, now_ms):
+        if sent.message:
+            mid = self._take_mid(now_ms)
+            if mid is None:
+                self._finish(sent, "busy", now_ms)
+                return
+            sent.message.mid = sent.mid = mid
+            sent.datagram = coap.encode(sent.message)
+            sent.message = None
+        sent.due_ms = now_ms + sent.wait_ms
+        self._emit(sent.datagram, sent.peer)
 
     def _take_mid(self, now_ms):
-        """Return the next message id, or None while it might still be known (RFC 7252 4.4).
-
-        Ids are given out in order; each block of them rests for EXCHANGE_LIFETIME after its end.
-        """
+        """Return the next message id, or None while the peer may still know it (RFC 7252 4.4)."""
         mid = self._next_mid
         block = mid >> _MID_BLOCK_BITS
         if self._mid_block_free_ms[block] > now_ms:
@@ -344,82 +317,65 @@ class MessageLayer:
             return None
         self._next_mid = (mid + 1) & 0xFFFF
         if self._next_mid >> _MID_BLOCK_BITS != block:
-            lifetime_ms = self._parameters.exchange_lifetime_ms()
-            self._mid_block_free_ms[block] = now_ms + lifetime_ms
+            self._mid_block_free_ms[block] = now_ms + self._parameters.exchange_lifetime_ms
         return mid
 
     def _is_duplicate(self, message, peer, now_ms):
         """Tell whether this CON or NON came before; if so, repeat our answer (RFC 7252 4.5)."""
-        reception = self._reception(peer, message.mid)
+        reception = _find(self._receptions, peer, message.mid)
         if reception is None or reception.expires_ms <= now_ms:
             return False
         self.count("duplicate")
-        if message.type == coap.CON:
-            if reception.acknowledge_ms is not None:
-                self._answer(Message(coap.ACK, coap.EMPTY, message.mid), peer)
-            elif reception.datagram:
-                self._emit(reception.datagram, peer)
+        if reception.due_ms is not None:
+            self._answer(Message(coap.ACK, coap.EMPTY, message.mid), peer)
+        elif message.type == coap.CON and reception.datagram:
+            self._emit(reception.datagram, peer)
         return True
 
-    def _reception(self, peer, mid):
-        for reception in self._receptions:
-            if reception.mid == mid and reception.peer == peer:
-                return reception
-        return None
-
     def _remember(self, message, peer, now_ms):
-        is_confirmable = message.type == coap.CON
-        parameters = self._parameters
-        lifetime_ms = (
-            parameters.exchange_lifetime_ms() if is_confirmable else parameters.non_lifetime_ms()
-        )
-        self._receptions = [kept for kept in self._receptions if kept.expires_ms > now_ms]
-        self._forget_until(RECEPTIONS_MAX - 1, RECEPTIONS_BYTES_MAX)
-        is_repeatable = message.code not in (coap.POST, coap.PUT, coap.DELETE, coap.IPATCH)
-        self._receptions.append(
-            _Reception(
-                peer,
-                message.mid,
-                now_ms + lifetime_ms,
-                is_repeatable,
-                now_ms + parameters.ack_timeout_ms // 4 if is_confirmable else None,
-            )
-        )
+        """Note the message, forgetting others if there is no room.
 
-    def _forget_until(self, count_max, bytes_max):
-        """Forget answers until the rest fits.
-
-        First goes the oldest whose repetition does no harm (RFC 7252 4.5: GET, responses), then
-        the oldest that changed something.
+        First goes what is expired, then the oldest that may be repeated without harm (RFC 7252
+        4.5: GET, FETCH and responses), then the oldest that changed something.
         """
-        total = sum([len(kept.datagram or b"") for kept in self._receptions])
-        while len(self._receptions) > count_max or total > bytes_max:
-            victim = self._receptions[0]
-            for reception in self._receptions:
-                if reception.is_repeatable and reception.acknowledge_ms is None:
+        kept = self._receptions
+        answer_bytes = 0
+        for reception in tuple(kept):
+            if reception.expires_ms <= now_ms:
+                kept.remove(reception)
+            else:
+                answer_bytes += len(reception.datagram)
+        while len(kept) >= RECEPTIONS_MAX or answer_bytes > ANSWER_BYTES_MAX:
+            victim = kept[0]
+            for reception in kept:
+                if reception.is_repeatable:
                     victim = reception
                     break
-            self._receptions.remove(victim)
-            total -= len(victim.datagram or b"")
+            kept.remove(victim)
+            answer_bytes -= len(victim.datagram)
+        is_repeatable = message.code in (coap.GET, coap.FETCH) or not coap.is_request(message.code)
+        expires_ms = now_ms + self._parameters.non_lifetime_ms
+        due_ms = None
+        if message.type == coap.CON:
+            expires_ms = now_ms + self._parameters.exchange_lifetime_ms
+            due_ms = now_ms + self._parameters.ack_timeout_ms // 4
+        kept.append(_Reception(peer, message.mid, expires_ms, due_ms, is_repeatable))
 
     def _answer(self, message, peer):
-        """Answer the received message `message.mid`, once; False if that is no longer possible."""
-        reception = self._reception(peer, message.mid)
-        if message.type == coap.ACK and (reception is None or reception.acknowledge_ms is None):
+        """Answer the received message `message.mid`; False if that was done already."""
+        reception = _find(self._receptions, peer, message.mid)
+        if message.type == coap.ACK and (reception is None or reception.due_ms is None):
             return False
         datagram = coap.encode(message)
         if reception:
-            reception.acknowledge_ms = None
+            reception.due_ms = None
             reception.datagram = datagram
         self._emit(datagram, peer)
         return True
 
 
-def _is_sent(sent, peer, token, is_request):
-    return sent.token == token and sent.is_request == is_request and sent.peer == peer
-
-
-def _is_waiting(entry, peer, token, is_request):
-    message, waiting_peer = entry
-    is_same_kind = coap.is_request(message.code) == is_request
-    return message.token == token and is_same_kind and waiting_peer == peer
+def _find(entries, peer, mid):
+    for entry in entries:
+        if entry.mid == mid and entry.peer == peer:
+            return entry
+    return None

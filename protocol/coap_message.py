@@ -94,11 +94,6 @@ def is_request(code):
     return 0 < code < 32
 
 
-def is_response(code):
-    """Tell whether `code` is a response code (RFC 7252 12.1.2)."""
-    return code >= 64
-
-
 def is_success(code):
     """Tell whether `code` is of class 2."""
     return code >> 5 == 2
@@ -109,29 +104,14 @@ def is_critical(number):
     return number & 1 == 1
 
 
-def is_unsafe(number):
-    """Tell whether a proxy must understand option `number` to forward it (RFC 7252 5.4.2)."""
-    return number & 2 == 2
-
-
 def is_no_cache_key(number):
     """Tell whether option `number` stays out of the cache key (RFC 7252 5.4.2)."""
     return number & 0x1E == 0x1C
 
 
-def code_text(code):
-    """Return `code` the way the standards write it: 69 is "2.05"."""
-    return "%d.%02d" % (code >> 5, code & 31)
-
-
 def encode_uint(value):
     """Return the shortest option value for a uint below 2**32 (RFC 7252 3.2): 0 is empty."""
     return value.to_bytes(4, "big").lstrip(b"\0")
-
-
-def decode_uint(value):
-    """Return the uint of an option value; leading zero bytes are tolerated (RFC 7252 3.2)."""
-    return int.from_bytes(value, "big")
 
 
 def option(options, number):
@@ -143,17 +123,21 @@ def option(options, number):
 
 
 def uint_option(options, number):
-    """Return the first option `number` as an int, or None."""
+    """Return the first option `number` as an int, or None; leading zeros are tolerated."""
     value = option(options, number)
-    return None if value is None else decode_uint(value)
+    return None if value is None else int.from_bytes(value, "big")
 
 
 def text_options(options, number):
     """Return every option `number` as a tuple of str; DecodeError if one is not UTF-8."""
+    texts = []
     try:
-        return tuple([str(value, "utf-8") for found, value in options if found == number])
+        for found, value in options:
+            if found == number:
+                texts.append(str(value, "utf-8"))
     except UnicodeError:
-        raise DecodeError("option %d is not UTF-8" % number)
+        raise DecodeError("not UTF-8")
+    return tuple(texts)
 
 
 def add_option(options, number, value):
@@ -190,7 +174,7 @@ def encode_options(data, options, payload):
     previous = 0
     for number, value in options:
         if not previous <= number <= OPTION_NUMBER_MAX or len(value) > OPTION_LENGTH_MAX:
-            raise EncodeError("option %d out of order or range" % number)
+            raise EncodeError("option out of order or range")
         start = len(data)
         data.append(0)
         data[start] = _extend(data, number - previous) << 4 | _extend(data, len(value))
@@ -231,7 +215,7 @@ def decode(datagram):
     if code == EMPTY and len(datagram) > _HEADER_LENGTH:
         raise DecodeError("Empty message with content")
     if code >> 5 not in _CLASSES or type == RST and code or type == ACK and is_request(code):
-        raise DecodeError("code %s in type %d" % (code_text(code), type))
+        raise DecodeError("code in this type")
     options, payload = decode_options(datagram, token_end)
     mid = datagram[2] << 8 | datagram[3]
     return Message(type, code, mid, bytes(datagram[_HEADER_LENGTH:token_end]), options, payload)

@@ -12,7 +12,7 @@ from protocol.coap_block import (
     cut,
     entity_tag,
     request_key,
-)  # fmt: skip
+)
 from protocol.coap_message import Message
 from protocol.coap_values import (
     ObservationEnded,
@@ -21,16 +21,14 @@ from protocol.coap_values import (
     decode_request,
     response_options,
     usable_options,
-)  # fmt: skip
+)
 from protocol.errors import DecodeError
 
 EXCHANGES_MAX = 8
 OBSERVATIONS_MAX = 24
 BUSY_MAX_AGE_S = 8
-# "A notification at least every 24 hours must be confirmable" (RFC 7641 4.5).
+# At least one notification in 24 hours must be confirmable (RFC 7641 4.5).
 CONFIRM_INTERVAL_MS = 24 * 3600 * 1000
-
-_METHODS = (coap.GET, coap.POST, coap.PUT, coap.DELETE, coap.FETCH, coap.PATCH, coap.IPATCH)
 
 
 class _Exchange:
@@ -40,170 +38,139 @@ class _Exchange:
         self.peer = peer
         self.token = message.token
         self.mid = message.mid
-        self.is_confirmable = message.type == coap.CON
+        self.type = coap.ACK if message.type == coap.CON else coap.NON
         self.key = None
-        self.observe = None
+        self.is_observing = False
         self.block1 = None
         self.block2 = None
-        # When the request came; of an observation, when it was last known to be wanted.
-        self.confirmed_ms = now_ms
+        # When the request came; of an observation, when it was last confirmable.
+        self.since_ms = now_ms
 
 
 class Server:
-    """Serves requests over a message layer; puts its events into the list `events`."""
+    """Answers requests. The attributes it shares with Client are made in coap_endpoint."""
 
-    def __init__(self, layer, events, szx, body_length_max, exchange_lifetime_ms):
-        self._layer = layer
-        self._events = events
-        self._szx = szx
-        self._body_length_max = body_length_max
-        self._exchange_lifetime_ms = exchange_lifetime_ms
-        self._bodies = RequestBodies(body_length_max, exchange_lifetime_ms)
+    def __init__(self):
+        self._bodies = RequestBodies(self._body_length_max, self._exchange_lifetime_ms)
         self._snapshots = Snapshots()
         self._exchanges = {}
         self._observations = {}
         self._last_exchange = 0
         self._last_sequence = 0
 
-    def receive(self, message, peer, now_ms):
-        """Take a request from the message layer."""
+    def send_response(self, exchange, response, now_ms):
+        """Answer the `exchange` of a RequestReceived, once; later than 247 s is too late.
+
+        A success with `response.observe` not None accepts an observation.
+        """
+        asked = self._exchanges.pop(exchange, None)
+        if asked is None or self._is_expired(asked, now_ms):
+            self._layer.count("late response")
+            return
+        if response.observe is None or not coap.is_success(response.code):
+            asked.is_observing = False
+        elif asked.is_observing and len(self._observations) >= OBSERVATIONS_MAX:
+            asked.is_observing = False
+            self._events.append(ObservationEnded(exchange, "busy"))
+        if asked.is_observing:
+            self._observations[exchange] = asked
+        self._reply(asked, asked.type, response, now_ms)
+
+    def notify(self, exchange, response, now_ms, confirmable):
+        """Send a newer state to the observer `exchange`; False if that observation is over.
+
+        An error code ends the observation.
+        """
+        observer = self._observations.get(exchange)
+        if observer is None:
+            return False
+        if not coap.is_success(response.code):
+            del self._observations[exchange]
+            observer.is_observing = False
+        type = coap.NON
+        if confirmable or now_ms - observer.since_ms >= CONFIRM_INTERVAL_MS:
+            type = coap.CON
+            observer.since_ms = now_ms
+        self._reply(observer, type, response, now_ms)
+        return True
+
+    def end_observation(self, exchange):
+        """Forget the observer `exchange` without telling it."""
+        observer = self._observations.pop(exchange, None)
+        if observer:
+            self._layer.cancel(observer.peer, observer.token, False)
+
+    def _lose_observer(self, peer, token, reason):
+        for number in tuple(self._observations):
+            observer = self._observations[number]
+            if observer.token == token and observer.peer == peer:
+                self.end_observation(number)
+                self._events.append(ObservationEnded(number, reason))
+
+    def _receive_request(self, message, peer, now_ms):
         exchange = _Exchange(message, peer, now_ms)
         options = usable_options(message.options)
         if options is None:
-            self._refuse_options(exchange, message, now_ms)
+            self._layer.count("bad option")
+            # A NON request is rejected in silence (RFC 7252 5.4.1).
+            if exchange.type == coap.ACK:
+                self._refuse(exchange, _refusal(message.options), now_ms)
             return
         try:
             self._serve(exchange, message, options, now_ms)
         except DecodeError:
             self._refuse(exchange, coap.BAD_REQUEST, now_ms)
 
-    def send_response(self, number, response, now_ms):
-        """Answer the exchange `number`."""
-        exchange = self._exchanges.pop(number, None)
-        if exchange is None or self._is_expired(exchange, now_ms):
-            self._layer.count("response without request")
-            return
-        sequence = None
-        is_accepted = response.observe is not None and coap.is_success(response.code)
-        if exchange.observe == 0 and is_accepted:
-            if len(self._observations) < OBSERVATIONS_MAX:
-                self._observations[number] = exchange
-                sequence = self._next_sequence()
-            else:
-                self._events.append(ObservationEnded(number, "busy"))
-        type = coap.ACK if exchange.is_confirmable else coap.NON
-        self._reply(exchange, type, response, sequence, now_ms)
-
-    def notify(self, number, response, now_ms, is_confirmable):
-        """Send a newer state of the observation `number`; an error code ends it.
-
-        Returns False if the observation is over already.
-        """
-        exchange = self._observations.get(number)
-        if exchange is None:
-            return False
-        sequence = None
-        if coap.is_success(response.code):
-            sequence = self._next_sequence()
-        else:
-            del self._observations[number]
-        exchange.block1 = None
-        if is_confirmable or now_ms - exchange.confirmed_ms >= CONFIRM_INTERVAL_MS:
-            exchange.confirmed_ms = now_ms
-            self._reply(exchange, coap.CON, response, sequence, now_ms)
-        else:
-            self._reply(exchange, coap.NON, response, sequence, now_ms)
-        return True
-
-    def end_observation(self, number):
-        """Forget the observation `number`, and what is still to be sent for it."""
-        exchange = self._observations.pop(number, None)
-        if exchange:
-            self._layer.cancel(exchange.peer, exchange.token, False)
-
-    def lose_observer(self, peer, token, reason):
-        """Forget the observation with `token`, if there is one, and report it."""
-        for number in tuple(self._observations):
-            exchange = self._observations[number]
-            if exchange.token == token and exchange.peer == peer:
-                self.end_observation(number)
-                self._events.append(ObservationEnded(number, reason))
-
-    def _refuse_options(self, exchange, message, now_ms):
-        self._layer.count("bad option")
-        is_proxying = [
-            number
-            for number, _ in message.options
-            if number in (coap.PROXY_URI, coap.PROXY_SCHEME)
-        ]
-        # A NON request is rejected in silence (RFC 7252 5.4.1, 5.7.2).
-        if exchange.is_confirmable:
-            code = coap.PROXYING_NOT_SUPPORTED if is_proxying else coap.BAD_OPTION
-            self._refuse(exchange, code, now_ms)
-
     def _serve(self, exchange, message, options, now_ms):
-        if message.code not in _METHODS:
+        if message.code > coap.IPATCH:
             self._refuse(exchange, coap.METHOD_NOT_ALLOWED, now_ms)
             return
         exchange.key = request_key(message.code, options, exchange.peer)
-        exchange.block1 = block_option(options, coap.BLOCK1)
+        block1 = block_option(options, coap.BLOCK1)
         exchange.block2 = block_option(options, coap.BLOCK2)
         payload = message.payload
-        if exchange.block1:
-            code, payload = self._bodies.receive(
-                exchange.key,
-                exchange.block1,
-                payload,
-                coap.uint_option(options, coap.SIZE1),
-                now_ms,
-            )
+        if block1:
+            length = coap.uint_option(options, coap.SIZE1)
+            code, payload = self._bodies.receive(exchange.key, block1, payload, length, now_ms)
+            if code in (None, coap.CONTINUE):
+                block1.szx = min(block1.szx, self._szx)
+                exchange.block1 = block1
             if code:
                 self._refuse(exchange, code, now_ms)
                 return
-        if (
-            exchange.block2
-            and exchange.block2.number
-            and self._serve_rest(exchange, message.code, now_ms)
-        ):
-            return
-        self._hand_over(exchange, message, options, payload, now_ms)
-
-    def _serve_rest(self, exchange, code, now_ms):
-        """Answer a request for a later block from a snapshot; False if the user must answer it."""
-        response = self._snapshots.find(exchange.key)
-        if response:
-            type = coap.ACK if exchange.is_confirmable else coap.NON
-            self._reply(exchange, type, response, None, now_ms)
-        elif code in (coap.GET, coap.FETCH):
-            return False
-        else:
-            self._refuse(exchange, coap.REQUEST_ENTITY_INCOMPLETE, now_ms)
-        return True
-
-    def _hand_over(self, exchange, message, options, payload, now_ms):
-        request = decode_request(message.code, options, payload, exchange.is_confirmable)
-        if message.code not in (coap.GET, coap.FETCH):
+        is_safe = message.code in (coap.GET, coap.FETCH)
+        if exchange.block2 and exchange.block2.number:
+            response = self._snapshots.find(exchange.key)
+            if response:
+                self._reply(exchange, exchange.type, response, now_ms)
+                return
+            if not is_safe:
+                self._refuse(exchange, coap.REQUEST_ENTITY_INCOMPLETE, now_ms)
+                return
+        request = decode_request(message, options, payload)
+        if not is_safe:
             request.observe = None
-        exchange.observe = request.observe
+        self._hand_over(exchange, request, now_ms)
+
+    def _hand_over(self, exchange, request, now_ms):
+        """Let the user answer."""
+        exchange.is_observing = request.observe == 0
         if request.observe is not None:
-            reason = "replaced" if request.observe == 0 else "cancelled"
-            self.lose_observer(exchange.peer, exchange.token, reason)
-        if not self._has_room(now_ms):
+            reason = "replaced" if exchange.is_observing else "cancelled"
+            self._lose_observer(exchange.peer, exchange.token, reason)
+        if len(self._exchanges) >= EXCHANGES_MAX:
+            for number in tuple(self._exchanges):
+                if self._is_expired(self._exchanges[number], now_ms):
+                    del self._exchanges[number]
+        if len(self._exchanges) >= EXCHANGES_MAX:
             self._refuse(exchange, coap.SERVICE_UNAVAILABLE, now_ms)
             return
         self._last_exchange += 1
         self._exchanges[self._last_exchange] = exchange
         self._events.append(RequestReceived(self._last_exchange, exchange.peer, request))
 
-    def _has_room(self, now_ms):
-        if len(self._exchanges) >= EXCHANGES_MAX:
-            for number in tuple(self._exchanges):
-                if self._is_expired(self._exchanges[number], now_ms):
-                    del self._exchanges[number]
-        return len(self._exchanges) < EXCHANGES_MAX
-
     def _is_expired(self, exchange, now_ms):
-        return now_ms - exchange.confirmed_ms >= self._exchange_lifetime_ms
+        return now_ms - exchange.since_ms >= self._exchange_lifetime_ms
 
     def _refuse(self, exchange, code, now_ms):
         """Answer without asking the user."""
@@ -213,43 +180,38 @@ class Server:
             response.max_age_s = BUSY_MAX_AGE_S
         elif code == coap.REQUEST_ENTITY_TOO_LARGE:
             response.options = ((coap.SIZE1, coap.encode_uint(self._body_length_max)),)
-        if code != coap.CONTINUE:
-            exchange.block1 = None
-        type = coap.ACK if exchange.is_confirmable else coap.NON
-        self._reply(exchange, type, response, None, now_ms)
+        exchange.is_observing = False
+        self._reply(exchange, exchange.type, response, now_ms)
 
-    def _reply(self, exchange, type, response, sequence, now_ms):
+    def _reply(self, exchange, type, response, now_ms):
+        """Send `response`, or the block of it that `exchange` asks for."""
+        code = response.code
         options = response_options(response)
-        if sequence is not None:
-            coap.add_option(options, coap.OBSERVE, coap.encode_uint(sequence))
+        if exchange.is_observing:
+            self._last_sequence = (self._last_sequence + 1) & 0xFFFFFF
+            coap.add_option(options, coap.OBSERVE, coap.encode_uint(self._last_sequence))
         if exchange.block1:
-            block1 = exchange.block1
-            granted = Block(block1.number, block1.has_more, min(block1.szx, self._szx))
-            coap.add_option(options, coap.BLOCK1, granted.encode())
-        code, payload = self._cut(exchange, response, options)
+            coap.add_option(options, coap.BLOCK1, exchange.block1.encode())
+            exchange.block1 = None
+        payload = response.payload
+        asked = exchange.block2 or Block(0, False, self._szx)
+        szx = min(asked.szx, self._szx)
+        if asked.number and asked.offset() >= len(payload):
+            code, options, payload = coap.BAD_REQUEST, [], b""
+        elif asked.number or len(payload) > 16 << szx:
+            block, payload = cut(payload, asked.offset(), szx)
+            if coap.option(options, coap.ETAG) is None:
+                coap.add_option(options, coap.ETAG, entity_tag(response.payload))
+            coap.add_option(options, coap.BLOCK2, block.encode())
+            if not (asked.number and block.has_more):
+                self._snapshots.keep(exchange.key, response if block.has_more else None)
         message = Message(type, code, exchange.mid, exchange.token, options, payload)
         self._layer.send(message, exchange.peer, now_ms)
 
-    def _cut(self, exchange, response, options):
-        """Return (code, payload) of the block that `exchange` asks for; add its options."""
-        body = response.payload
-        asked = exchange.block2 or Block(0, False, self._szx)
-        szx = min(asked.szx, self._szx)
-        if asked.number == 0 and len(body) <= 16 << szx:
-            return response.code, body
-        if asked.offset() >= len(body):
-            del options[:]
-            return coap.BAD_REQUEST, b""
-        block, payload = cut(body, asked.offset(), szx)
-        if response.etag is None:
-            coap.add_option(options, coap.ETAG, entity_tag(body))
-        coap.add_option(options, coap.BLOCK2, block.encode())
-        if not block.has_more:
-            self._snapshots.drop(exchange.key)
-        elif asked.number == 0:
-            self._snapshots.keep(exchange.key, response)
-        return response.code, payload
 
-    def _next_sequence(self):
-        self._last_sequence = (self._last_sequence + 1) & 0xFFFFFF
-        return self._last_sequence
+def _refusal(options):
+    """Return the code for a request with a critical option that cannot be used."""
+    for number in (coap.PROXY_URI, coap.PROXY_SCHEME):
+        if coap.option(options, number) is not None:
+            return coap.PROXYING_NOT_SUPPORTED
+    return coap.BAD_OPTION

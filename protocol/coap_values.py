@@ -43,13 +43,14 @@ class Request:
 class Response:
     """A response with its whole body.
 
-    `location` is a tuple of str (Location-Path); `max_age_s`, `etag` (bytes) and `content_format`
-    are None where absent. `observe`: a server that accepts an observation gives any int, the
-    endpoint writes the sequence number; a client reads that number. `options` as in Request.
+    `location` is a tuple of str (Location-Path); `max_age_s` and `content_format` are None where
+    absent. `observe`: a server that accepts an observation gives any int, the endpoint writes the
+    sequence number; a client reads that number. `options` as in Request: ETag, Location-Query,
+    Echo.
     """
 
     _fields = (
-        "code", "payload", "content_format", "observe", "location", "max_age_s", "etag", "options"
+        "code", "payload", "content_format", "observe", "location", "max_age_s", "options"
     )  # fmt: skip
 
     def __init__(
@@ -60,7 +61,6 @@ class Response:
         observe=None,
         location=(),
         max_age_s=None,
-        etag=None,
         options=(),
     ):
         self.code = code
@@ -69,7 +69,6 @@ class Response:
         self.observe = observe
         self.location = location
         self.max_age_s = max_age_s
-        self.etag = etag
         self.options = options
 
 
@@ -150,8 +149,8 @@ _REPEATABLE = (
     coap.ETAG, coap.LOCATION_PATH, coap.URI_PATH, coap.URI_QUERY, coap.LOCATION_QUERY,
     coap.REQUEST_TAG,
 )  # fmt: skip
-_REQUEST_OTHERS = (coap.ETAG, coap.ECHO, coap.REQUEST_TAG)
-_RESPONSE_OTHERS = (coap.LOCATION_QUERY, coap.ECHO)
+# The options that Request and Response have no field for.
+_OTHERS = (coap.ETAG, coap.LOCATION_QUERY, coap.ECHO, coap.REQUEST_TAG)
 
 
 def usable_options(options):
@@ -181,64 +180,75 @@ def _is_usable(number, length):
 
 
 def request_options(request):
-    """Return the options of `request`, a list in order, without Observe and the Block options."""
-    options = []
-    _add_texts(options, coap.URI_PATH, request.path)
-    _add_uint(options, coap.CONTENT_FORMAT, request.content_format)
-    _add_texts(options, coap.URI_QUERY, request.queries)
-    _add_uint(options, coap.ACCEPT, request.accept)
-    for number, value in request.options:
-        coap.add_option(options, number, value)
-    return options
+    """Return the options of `request`, a list in order, without the Block options."""
+    texts = ((coap.URI_PATH, request.path), (coap.URI_QUERY, request.queries))
+    numbers = (
+        (coap.OBSERVE, request.observe),
+        (coap.CONTENT_FORMAT, request.content_format),
+        (coap.ACCEPT, request.accept),
+    )
+    return _options(request.options, texts, numbers)
 
 
 def response_options(response):
     """Return the options of `response`, a list in order, without Observe and the Block options."""
+    numbers = (
+        (coap.CONTENT_FORMAT, response.content_format),
+        (coap.MAX_AGE, response.max_age_s),
+    )
+    return _options(response.options, ((coap.LOCATION_PATH, response.location),), numbers)
+
+
+def _options(others, texts, numbers):
     options = []
-    if response.etag is not None:
-        options.append((coap.ETAG, response.etag))
-    _add_texts(options, coap.LOCATION_PATH, response.location)
-    _add_uint(options, coap.CONTENT_FORMAT, response.content_format)
-    _add_uint(options, coap.MAX_AGE, response.max_age_s)
-    for number, value in response.options:
+    for number, value in others:
         coap.add_option(options, number, value)
+    for number, values in texts:
+        for value in values:
+            coap.add_option(options, number, value.encode())
+    for number, value in numbers:
+        if value is not None:
+            coap.add_option(options, number, coap.encode_uint(value))
     return options
 
 
-def _add_texts(options, number, texts):
-    for text in texts:
-        options.append((number, text.encode()))
+def _others(options):
+    others = []
+    for entry in options:
+        if entry[0] in _OTHERS:
+            others.append(entry)
+    return others
 
 
-def _add_uint(options, number, value):
-    if value is not None:
-        options.append((number, coap.encode_uint(value)))
+def decode_request(message, options, payload):
+    """Return the Request of `message` with its usable `options` and its whole body.
 
-
-def decode_request(code, options, payload, is_confirmable):
-    """Return the Request; DecodeError if path or query is not UTF-8."""
+    DecodeError if path or query is not UTF-8.
+    """
     return Request(
-        code,
+        message.code,
         coap.text_options(options, coap.URI_PATH),
         coap.text_options(options, coap.URI_QUERY),
         payload,
         coap.uint_option(options, coap.CONTENT_FORMAT),
         coap.uint_option(options, coap.ACCEPT),
         coap.uint_option(options, coap.OBSERVE),
-        is_confirmable,
-        [entry for entry in options if entry[0] in _REQUEST_OTHERS],
+        message.type == coap.CON,
+        _others(options),
     )
 
 
-def decode_response(code, options, payload):
-    """Return the Response; DecodeError if its location is not UTF-8."""
+def decode_response(message, options):
+    """Return the Response of `message` with its usable `options`.
+
+    DecodeError if its location is not UTF-8.
+    """
     return Response(
-        code,
-        payload,
+        message.code,
+        message.payload,
         coap.uint_option(options, coap.CONTENT_FORMAT),
         coap.uint_option(options, coap.OBSERVE),
         coap.text_options(options, coap.LOCATION_PATH),
         coap.uint_option(options, coap.MAX_AGE),
-        coap.option(options, coap.ETAG),
-        [entry for entry in options if entry[0] in _RESPONSE_OTHERS],
+        _others(options),
     )
