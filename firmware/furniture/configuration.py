@@ -1,0 +1,89 @@
+"""Resources that servers may write: from the settings until then, over resets afterwards."""
+
+from firmware.lwm2m_object import LwM2MObject, Refused
+from firmware.saved import SavedValues
+from protocol.coap_message import BAD_REQUEST, NOT_FOUND
+from protocol.number import Decimal
+
+KEY = "lamp"
+
+
+class Configuration:
+    """Integers, booleans and maps by object and resource id; `defaults` has one for each pair."""
+
+    def __init__(self, store, defaults):
+        self._defaults = defaults
+        self._saved = SavedValues(store, KEY)
+
+    def get(self, object_id, resource_id):
+        """Return the written value, else the default."""
+        return self._saved.get(object_id << 16 | resource_id,
+                               self._defaults[object_id, resource_id])
+
+    def put(self, object_id, resource_id, value):
+        """Take over a written value; durable after commit()."""
+        self._saved.put(object_id << 16 | resource_id, value)
+
+    def commit(self):
+        """Make what was put durable."""
+        self._saved.commit()
+
+    def clear(self):
+        """Return to the defaults."""
+        self._saved.clear()
+        self._saved.commit()
+
+
+class ConfiguredObject(LwM2MObject):
+    """One instance whose resources are values, None for one that is not there now.
+
+    `limits` has, for each written number, (lowest, highest, exponent): the configuration holds it
+    as an integer of 10**exponent. `changed()` is called after each write.
+    """
+
+    readable = ()
+    executable = ()
+    limits = {}
+
+    def __init__(self, configuration, changed):
+        self.configuration = configuration
+        self._changed = changed
+
+    def value(self, resource_id):
+        """Return a resource's value, or None: by default the configured one."""
+        value = self.configuration.get(self.object_id, resource_id)
+        exponent = self.limits[resource_id][2] if resource_id in self.limits else 0
+        return Decimal(value, exponent) if exponent else value
+
+    def resource_ids(self, instance_id):
+        ids = [key for key in self.readable if self.value(key) is not None]
+        return tuple(sorted(ids + list(self.executable)))
+
+    def read(self, instance_id, resource_id):
+        value = self.value(resource_id)
+        if value is None:
+            raise Refused(NOT_FOUND)
+        return value
+
+    def check(self, instance_id, resource_id, value):
+        if resource_id in self.limits:
+            lowest, highest, exponent = self.limits[resource_id]
+            number = scaled(value, exponent)
+            if number is None or not lowest <= number <= highest:
+                raise Refused(BAD_REQUEST)
+
+    def write(self, instance_id, resource_id, value):
+        if resource_id in self.limits:
+            value = scaled(value, self.limits[resource_id][2])
+        self.configuration.put(self.object_id, resource_id, value)
+
+    def end_write(self, instance_id, resource_ids):
+        self.configuration.commit()
+        self._changed()
+
+
+def scaled(value, exponent):
+    """Return an int or Decimal as an integer of 10**exponent; None for NaN and infinities."""
+    if isinstance(value, int):
+        return value * 10 ** -exponent
+    return value.scaled(exponent) if isinstance(value, Decimal) else None

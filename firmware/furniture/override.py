@@ -1,0 +1,112 @@
+"""The manual override: resources 1, 50 and 51 of 3416, and that it always ends.
+
+It ends by the clock where the time is known, else by uptime. It survives a reset with its end; while
+the time is unknown after a boot it goes on for what remained when it was last saved, less a fee per
+boot, so that not even a boot loop keeps it for ever. On a switched circuit a power-up is another
+night: there it waits for the clock, which alone can say that it still holds.
+"""
+
+from protocol import cbor
+from protocol.errors import ProtocolError
+
+KEY = "override"
+DURATION_S_MAX = 31 * 86400
+BOOT_FEE_S = 600
+
+
+class Override:
+    """At most one override; `level` is None without one, `start_s` 0 means from now on.
+
+    `end_s` is 0 as long as the time of day was never known.
+    """
+
+    def __init__(self, store, clock):
+        self._store = store
+        self._clock = clock
+        self._forget()
+
+    def restore(self, is_new_night):
+        """Take up at boot what was saved."""
+        saved = _decode(self._store.read(KEY))
+        if saved is not None:
+            self.level, self.start_s, self.end_s, remaining_s = saved
+            remaining_s = 0 if is_new_night else max(remaining_s - BOOT_FEE_S, 0)
+            self._deadline_ms = self._clock.now_ms + remaining_s * 1000
+            self.save()
+
+    def apply(self, level, start_s, end_s, default_s):
+        """Override with `level`; `start_s` and `end_s` are Unix seconds or 0 for not given."""
+        self.level = level
+        self.move(start_s, end_s, default_s)
+
+    def move(self, start_s, end_s, default_s):
+        """Change when the override that there is starts and ends."""
+        now_s = self._clock.unix_s()
+        self.start_s = start_s
+        self._deadline_ms = self._clock.now_ms + default_s * 1000
+        if now_s is None:
+            self.end_s = end_s
+        else:
+            begin_s = max(start_s, now_s)
+            self.end_s = min(end_s or begin_s + default_s, begin_s + DURATION_S_MAX)
+            self._deadline_ms += (self.end_s - now_s - default_s) * 1000
+        self.save()
+
+    def clear(self):
+        """End it now."""
+        if self.level is not None:
+            self._forget()
+            self._store.remove(KEY)
+
+    def current_level(self):
+        """Return the level that it commands now, or None; forget it when it is over."""
+        if self.level is None:
+            return None
+        now_s = self._clock.unix_s()
+        if now_s is None:
+            return self._level_by_uptime()
+        if not self.end_s:
+            self.end_s = self._clock.to_unix_s(self._deadline_ms)
+        # The clock may have been set since; a limit that was none then is one now.
+        self.end_s = min(self.end_s, max(self.start_s, now_s) + DURATION_S_MAX)
+        if now_s >= self.end_s:
+            self.clear()
+            return None
+        return self.level if now_s >= self.start_s else None
+
+    def next_ms(self):
+        """Return the uptime of its next start or end, or None."""
+        if self.level is None:
+            return None
+        now_s = self._clock.unix_s()
+        if now_s is None or not self.end_s:
+            return self._deadline_ms if self._deadline_ms > self._clock.now_ms else None
+        return self._clock.to_uptime_ms(self.start_s if now_s < self.start_s else self.end_s)
+
+    def save(self):
+        """Keep it over a reset; called now and then, for what remains of it by uptime."""
+        if self.level is not None:
+            remaining_s = max(self._deadline_ms - self._clock.now_ms, 0) // 1000
+            self._store.write(KEY, cbor.encode([self.level, self.start_s, self.end_s, remaining_s]))
+
+    def _level_by_uptime(self):
+        if self._clock.now_ms < self._deadline_ms:
+            return None if self.start_s else self.level
+        if not self.end_s:
+            self.clear()
+        return None
+
+    def _forget(self):
+        self.level = None
+        self.start_s = self.end_s = self._deadline_ms = 0
+
+
+def _decode(data):
+    """Return the saved [level, start_s, end_s, remaining_s], or None if there is none to be had."""
+    if data is None:
+        return None
+    try:
+        saved = cbor.decode(data)
+    except ProtocolError:
+        return None
+    return saved if isinstance(saved, list) and len(saved) == 4 else None
