@@ -59,11 +59,12 @@ def coerce(value, data_type):
     """Return `value`, as any content format gave it, as a value of `data_type`.
 
     Whole numbers pass as Integer, Unsigned Integer and Time whatever they were written as, text
-    "3416:0" as an object link. `data_type` None (an unknown resource) lets any value pass.
-    Raises DecodeError where the value is of another type or out of the type's range.
+    "3416:0" as an object link. `data_type` None (an unknown resource) lets a value of any
+    type pass. Raises DecodeError where it is of another type or out of the type's range.
     """
     if data_type is None:
-        return value
+        is_other = isinstance(value, (bool, str, bytes, ObjectLink))
+        return value if is_other else number.from_number(value)
     if data_type in NUMERIC:
         return _numeric(value, data_type)
     if data_type == OBJLNK and isinstance(value, str):

@@ -12,6 +12,11 @@ _LABELS = (
     ("ut", senml.UPDATE_TIME), ("vd", senml.DATA_VALUE),
 )  # fmt: skip
 
+_LWM2M_JSON_LABELS = (
+    ("n", senml.NAME), ("t", senml.TIME), ("v", senml.VALUE), ("sv", senml.STRING_VALUE),
+    ("bv", senml.BOOLEAN_VALUE), ("ov", senml.OBJECT_LINK_VALUE),
+)  # fmt: skip
+
 
 def encode(records, version=None):
     """Return the SenML JSON pack of `records` as bytes; `version` as in senml.build."""
@@ -30,6 +35,25 @@ def decode(data):
         raise DecodeError("not a SenML pack")
     labels = dict(_LABELS)
     return senml.resolve([_decoded(item, labels) for item in items])
+
+
+def decode_lwm2m_json(data, base_name):
+    """Return the records of the JSON of LwM2M 1.0 (Core 1.0 6.4.4), read at the path `base_name`.
+
+    Opaque values stay base64 texts: only their type tells them from strings.
+    """
+    pack = json_text.decode(data)
+    if not isinstance(pack, dict) or not isinstance(pack.get("e"), list):
+        raise DecodeError("not LwM2M JSON")
+    items = [{senml.BASE_NAME: pack.get("bn", base_name), senml.BASE_TIME: pack.get("bt", 0)}]
+    for entry in pack["e"]:
+        if not isinstance(entry, dict):
+            raise DecodeError("not LwM2M JSON")
+        items.append(_renamed(entry, dict(_LWM2M_JSON_LABELS)))
+    first = items.pop(0)
+    if items:
+        items[0].update(first)
+    return senml.resolve(items)
 
 
 def _decoded(item, labels):
