@@ -1,0 +1,308 @@
+"""From a node's pack of values to rows for the store (SenML, RFC 8428; LwM2M 1.1 Send)."""
+
+import io
+import struct
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import cbor2
+
+from gateway import sequence_ranges
+from gateway.rows import Lane, ReadingRow, TimeSource, Value, lane_of
+from protocol import data_types, lwm2m_path, number, object_table, senml, senml_json
+from protocol.errors import DecodeError
+from protocol.number import Decimal
+
+SENML_JSON = 110
+SENML_CBOR = 112
+CONTENT_FORMATS = (SENML_JSON, SENML_CBOR)
+
+NESTING_MAX = 8
+
+# Our vendor object (docs/internals.md, "The node"): what the pack's journal says of the pack.
+JOURNAL_OBJECT = 42800
+BOOT, SEQUENCES, OLDEST, DROPPED = 0, 1, 2, 3
+
+FUTURE_MAX_MS = 24 * 3600 * 1000
+PAST_MAX_MS = 400 * 24 * 3600 * 1000
+# What a gateway that does not know the time itself still can judge.
+EARLIEST_MS = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp()) * 1000
+LATEST_MS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * 1000
+
+# cbor2 knows many tags; in SenML only bignums (2, 3) and decimal fractions (4) are numbers, and
+# shared references (28, 29) would make a finite input endless.
+_REFUSED_TAGS = (0, 1, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What a pack says of its node's journal; absent parts are None or empty."""
+
+    boot: int
+    sequences: tuple[int, ...]
+    oldest: int | None  # the oldest sequence number that the node still holds
+    dropped: tuple[tuple[int, int, str], ...]  # (first, last, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A value of a pack that was not stored, and why."""
+
+    boot: int | None
+    sequence: int | None
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack as rows: what to store, what not, and what the node says of its journal."""
+
+    rows: tuple[ReadingRow, ...]
+    refusals: tuple[Refusal, ...]
+    journal: Journal | None
+
+    @property
+    def is_urgent(self) -> bool:
+        """Return whether an alarm or an event is in it."""
+        return any(lane_of(row.reading_class) == Lane.URGENT for row in self.rows)
+
+
+class Readings:
+    """Makes rows of packs, and counts what was wrong with them in `counters`."""
+
+    def __init__(self) -> None:
+        self.counters: Counter[str] = Counter()
+
+    def decode(self, content_format: int, payload: bytes) -> list[senml.Record]:
+        """Return the resolved SenML records in a Send's payload; raises DecodeError.
+
+        `content_format` is one of CONTENT_FORMATS; CBOR is decoded by cbor2, not by our own codec.
+        """
+        try:
+            return _DECODERS[content_format](payload)
+        except DecodeError:
+            self.counters["packs malformed"] += 1
+            raise
+
+    def pack_to_rows(
+        self,
+        endpoint: str,
+        records: Sequence[senml.Record],
+        received_ms: int,
+        *,
+        is_clock_trusted: bool = True,
+        has_journal: bool = True,
+    ) -> Pack:
+        """Return `records` of the node `endpoint`, received at `received_ms` (Unix), as rows.
+
+        With `has_journal` object 42800 says which sequence numbers the other records have, in
+        order; what it says wrongly is counted, and the rows are then unsequenced. A record that is
+        no reading of ours (path, type, number out of range) is refused alone. Raises DecodeError
+        when nothing at all can be stored.
+        """
+        journal_records, values = _split(records) if has_journal else ({}, list(records))
+        journal = self._journal(journal_records, len(values))
+        times = _Times(received_ms, is_clock_trusted)
+        rows: list[ReadingRow] = []
+        refusals: list[Refusal] = []
+        for index, record in enumerate(values):
+            sequence = journal.sequences[index] if journal and journal.sequences else None
+            boot = journal.boot if sequence is not None else None
+            try:
+                rows.append(_row(endpoint, record, boot, sequence, times))
+            except DecodeError as error:
+                refusals.append(Refusal(boot, sequence, str(record.name)[:64], str(error)))
+        self._count(rows, refusals)
+        if not rows and (refusals or journal is None):
+            raise DecodeError(refusals[0].reason if refusals else "no reading")
+        return Pack(tuple(rows), tuple(refusals), journal)
+
+    def _count(self, rows: list[ReadingRow], refusals: list[Refusal]) -> None:
+        self.counters["packs"] += 1
+        self.counters["values refused"] += len(refusals)
+        self.counters["times replaced"] += sum(row.stated_time is not None for row in rows)
+        self.counters["unsequenced"] += sum(row.sequence is None for row in rows)
+
+    def _journal(self, stated: dict[int, object], count: int) -> Journal | None:
+        if not stated:
+            return None
+        try:
+            return _journal(stated, count)
+        except DecodeError:
+            self.counters["journal malformed"] += 1
+            return None
+
+
+def _split(records: Sequence[senml.Record]) -> tuple[dict[int, object], list[senml.Record]]:
+    """Return what object 42800's one instance says, by resource id, and the other records."""
+    prefix = f"/{JOURNAL_OBJECT}/"
+    stated = {}
+    others = []
+    for record in records:
+        if not record.name.startswith(prefix):
+            others.append(record)
+        elif record.name[:-1] == prefix + "0/" and record.name[-1].isdigit():
+            stated[int(record.name[-1])] = record.value
+    return stated, others
+
+
+def _journal(stated: dict[int, object], count: int) -> Journal:
+    boot = _natural(stated.get(BOOT))
+    sequences = sequence_ranges.expand(sequence_ranges.parse(_text(stated.get(SEQUENCES, ""))))
+    if len(sequences) != count or len(set(sequences)) != count:
+        raise DecodeError("sequence numbers do not fit the records")
+    oldest = _natural(stated[OLDEST]) if OLDEST in stated else None
+    dropped = tuple(_dropped(part) for part in _text(stated.get(DROPPED, "")).split(",") if part)
+    return Journal(boot, tuple(sequences), oldest, dropped)
+
+
+def _dropped(text: str) -> tuple[int, int, str]:
+    pairs, colon, reason = text.partition(":")
+    if not colon or not reason:
+        raise DecodeError("dropped range without reason")
+    (pair,) = sequence_ranges.parse(pairs) or [(0, 0)]
+    return *pair, reason
+
+
+def _natural(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise DecodeError("not a whole number")
+    if not 0 <= value <= sequence_ranges.SEQUENCE_MAX:
+        raise DecodeError("number out of range")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise DecodeError("not text")
+    return value
+
+
+def _row(
+    endpoint: str, record: senml.Record, boot: int | None, sequence: int | None, times: "_Times"
+) -> ReadingRow:
+    path = lwm2m_path.parse(record.name)
+    if len(path) < 3:
+        raise DecodeError("not the path of a resource")
+    found = object_table.resource(path[0], path[2])
+    reading_class = found.reading_class if found else object_table.MEASUREMENT
+    value = data_types.coerce(plain_value(record.value), found.type if found else None)
+    time_ms, source, stated = times.judge(record.time)
+    return ReadingRow(
+        endpoint=endpoint,
+        boot=boot,
+        sequence=sequence,
+        path=lwm2m_path.render(path),
+        value=value,
+        time_ms=time_ms,
+        time_source=source,
+        reading_class=reading_class,
+        received_ms=times.received_ms,
+        stated_time=stated,
+    )
+
+
+def plain_value(value: object) -> Value:
+    """Return a decoded value as `rows.Value`: floats become exact decimals.
+
+    Raises DecodeError on what no resource can hold: nothing, NaN, integers beyond 64 bits, text
+    that is not Unicode.
+    """
+    if isinstance(value, (bool, bytes, data_types.ObjectLink)):
+        return value
+    if isinstance(value, str):
+        return _unicode(value)
+    if value is None:
+        raise DecodeError("no value")
+    if isinstance(value, float):
+        return _decimal(value)
+    value = number.from_number(value)
+    if isinstance(value, int) and not -1 << 63 <= value < 1 << 64:
+        raise DecodeError("integer beyond 64 bits")
+    return value
+
+
+def _unicode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DecodeError("text is not Unicode") from error
+    return text
+
+
+def _decimal(value: float) -> Decimal:
+    """Return the shortest decimal; a float that came in 32 bits is shortest as such: 21.3."""
+    try:
+        single = struct.pack(">f", value)
+    except OverflowError:
+        single = b""
+    if single and struct.unpack(">f", single)[0] == value:
+        return number.from_ieee754(single)
+    return number.from_ieee754(struct.pack(">d", value))
+
+
+class _Times:
+    """Judges the times of one pack."""
+
+    def __init__(self, received_ms: int, is_clock_trusted: bool) -> None:
+        self.received_ms = received_ms
+        self._earliest_ms = received_ms - PAST_MAX_MS if is_clock_trusted else EARLIEST_MS
+        self._latest_ms = received_ms + FUTURE_MAX_MS if is_clock_trusted else LATEST_MS
+
+    def judge(self, time: object) -> tuple[int, TimeSource, str | None]:
+        """Return (Unix milliseconds, where from, the node's own words if they were replaced)."""
+        if time is None:
+            return self.received_ms, TimeSource.GATEWAY, None
+        stated = number.from_number(time)
+        time_ms = stated * 1000 if isinstance(stated, int) else stated.scaled(-3)
+        if time_ms >= senml.ABSOLUTE_TIME_MIN_S * 1000:
+            source, earliest_ms, latest_ms = TimeSource.NODE, self._earliest_ms, self._latest_ms
+        else:
+            source = TimeSource.RELATIVE
+            time_ms += self.received_ms
+            earliest_ms = self.received_ms - PAST_MAX_MS
+            latest_ms = self.received_ms + FUTURE_MAX_MS
+        if earliest_ms <= time_ms <= latest_ms:
+            return time_ms, source, None
+        text = str(stated) if isinstance(stated, int) else stated.to_text()
+        return self.received_ms, TimeSource.REPLACED, text
+
+
+def _decode_cbor(payload: bytes) -> list[senml.Record]:
+    stream = io.BytesIO(payload)
+    decoder = cbor2.CBORDecoder(
+        stream,
+        tag_hook=_refuse_tag,
+        semantic_decoders=_SEMANTIC_DECODERS,
+        max_depth=NESTING_MAX,
+        allow_duplicate_keys=False,
+    )
+    try:
+        items = decoder.decode()
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError) as error:
+        raise DecodeError("malformed CBOR") from error
+    if stream.tell() != len(payload):
+        raise DecodeError("bytes after the pack")
+    return senml.resolve(_with_exact_numbers(items))
+
+
+def _with_exact_numbers(items: object) -> object:
+    """Return a pack's items with decimals instead of floats."""
+    if not isinstance(items, list):
+        raise DecodeError("pack is not an array")
+    for item in items:
+        if isinstance(item, dict):
+            floats = [label for label, value in item.items() if isinstance(value, float)]
+            item.update({label: _decimal(item[label]) for label in floats})
+    return items
+
+
+def _refuse_tag(*arguments: object) -> None:
+    raise DecodeError("tag has no meaning in SenML")
+
+
+_SEMANTIC_DECODERS = dict.fromkeys(_REFUSED_TAGS, _refuse_tag)
+_DECODERS = {SENML_CBOR: _decode_cbor, SENML_JSON: senml_json.decode}
