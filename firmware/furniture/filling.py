@@ -5,7 +5,11 @@ container's volume.
 """
 
 from firmware.furniture.quality import (
-    ACCEPTED, PROBABLY_REJECTED, REJECTED, SUSPICIOUS, UNCHECKED,
+    ACCEPTED,
+    PROBABLY_REJECTED,
+    REJECTED,
+    SUSPICIOUS,
+    UNCHECKED,
 )
 
 SHOTS = 5
@@ -60,6 +64,18 @@ class Filling:
         self._speed_filled = 0
         self._speed_ms = 0
 
+    def state(self):
+        """Return what must survive a reset, as a list of integers."""
+        return [self.permille, self._highest_permille, self._speed_filled, self._speed_ms]
+
+    def restore(self, state):
+        """Go on from what state() gave before a reset; None does nothing.
+
+        So a bin that is emptied during the reset is noticed, and a jump over it is confirmed.
+        """
+        if state is not None:
+            self.permille, self._highest_permille, self._speed_filled, self._speed_ms = state
+
     def update(self, shots_mm, now_ms):
         """Take the shots of one measurement; return True if the bin was emptied before it."""
         distance_mm, agreeing = agree(shots_mm)
@@ -100,12 +116,11 @@ class Filling:
         is_emptied = drop >= EMPTIED_DROP_PERMILLE and permille <= self.low_permille
         self.level_mm = level_mm
         self.permille = permille
+        self._highest_permille = permille if is_emptied else max(self._highest_permille, permille)
         if is_emptied or self._since_ms is None:
-            self._highest_permille = permille
             self._since_ms = now_ms
             self._since_permille = permille
         else:
-            self._highest_permille = max(self._highest_permille, permille)
             self._learn_speed(now_ms)
         self.apply_thresholds()
         return is_emptied

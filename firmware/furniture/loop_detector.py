@@ -22,7 +22,11 @@ was high, and fast, or reach half the release level.
 """
 
 from firmware.furniture.quality import (
-    ACCEPTED, PROBABLY_REJECTED, REJECTED, SUSPICIOUS, UNCHECKED,
+    ACCEPTED,
+    PROBABLY_REJECTED,
+    REJECTED,
+    SUSPICIOUS,
+    UNCHECKED,
 )
 
 FREQUENCY_MIN_HZ = 20000
@@ -88,8 +92,8 @@ class LoopDetector:
 
     @property
     def release_ppm(self):
-        """The shift below which a bay becomes free."""
-        return self.threshold_ppm - self.hysteresis_ppm
+        """The shift below which a bay becomes free: at least a quarter of the threshold."""
+        return max(self.threshold_ppm - self.hysteresis_ppm, self.threshold_ppm // 4)
 
     def update(self, frequency_hz, now_ms):
         """Take one reading (None: the counter gave none); return True if `is_occupied` changed."""
@@ -130,13 +134,12 @@ class LoopDetector:
     def _passes_self_test(self, frequency_hz):
         fault = fault_of(frequency_hz)
         if fault is None:
-            if self.fault is not None:
+            if self._faults >= FAULTS_MIN:
                 # What happened meanwhile is unknown: the level decides, not the step.
                 self._held_ppm = None
                 self._recent = []
                 self._settling = SETTLING_READINGS
             self._faults = 0
-            self.fault = None
             return True
         self._faults += 1
         if self._faults >= FAULTS_MIN:
@@ -254,6 +257,7 @@ class LoopDetector:
             self._car_ppm = self._held_ppm
 
     def _grade(self):
+        self.fault = None
         noise = self.noise_ppm
         self.quality_level = 100 - min(100, noise * 100 // max(self.hysteresis_ppm, 1))
         if self.is_occupied is None:

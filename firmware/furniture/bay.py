@@ -1,0 +1,160 @@
+"""One parking bay: its loop's detector, how long it was occupied, and what of it survives a reset."""
+
+from firmware.furniture.loop_detector import (
+    SETTLING_READINGS, SILENT, LoopDetector, shift_ppm,
+)
+from firmware.furniture.quality import SUSPICIOUS
+
+# A baseline is written when the weather has moved it so far, at most once an hour.
+SAVE_SHIFT_PPM = 200
+SAVE_INTERVAL_MS = 3600 * 1000
+DAY_CHECK_MS = 60 * 1000
+
+# Loop status, resource 7 of object 42801.
+WORKING, CALIBRATING, NO_OSCILLATION, OUT_OF_RANGE, UNSTABLE = range(5)
+
+# Writable resources of object 42801 and the names under which they are saved.
+_CONFIGURED = {1: "threshold_ppm", 2: "hysteresis_ppm", 3: "dwell_ms"}
+
+
+class Bay:
+    """Bay `number` (from 0) above `loop`; `values` are the settings, `saved` the written values."""
+
+    def __init__(self, number, loop, values, saved, clock):
+        self.number = number
+        self.is_forbidden = False
+        self._loop = loop
+        self._saved = saved
+        self._clock = clock
+        overstay_s = values["overstay_s"]
+        self._overstay_ms = None if overstay_s is None else overstay_s * 1000
+        configured = [self._get(_CONFIGURED[key], values[_CONFIGURED[key]]) for key in (1, 2, 3)]
+        baseline_mhz = self._get("baseline_mhz")
+        self.detector = LoopDetector(*(configured + [baseline_mhz]))
+        self._saved_mhz = baseline_mhz
+        self._saved_ms = None
+        self._last_stay_ms = 0
+        # What was counted of this local day up to counted_ms.
+        self._day = self._get("day")
+        self._daily_ms = self._get("daily_ms", 0)
+        self._counted_ms = 0
+        self._day_check_ms = 0
+
+    def _get(self, name, default=None):
+        return self._saved.get("%d/%s" % (self.number, name), default)
+
+    def _put(self, name, value):
+        self._saved.put("%d/%s" % (self.number, name), value)
+
+    def settling_ms(self, interval_ms):
+        """Return how long after a start the first verdict takes."""
+        return self.detector.dwell_ms + (SETTLING_READINGS + 3) * interval_ms
+
+    def read(self, now_ms):
+        """Read the loop; return True if the occupancy changed."""
+        detector = self.detector
+        was_occupied, since_ms = detector.is_occupied, detector.changed_ms
+        self._count_day(now_ms)
+        is_changed = detector.update(self._loop.read_hz(), now_ms)
+        if is_changed:
+            if was_occupied:
+                self._last_stay_ms = detector.changed_ms - since_ms
+            self._correct_day(was_occupied, now_ms - detector.changed_ms)
+        is_long = self._overstay_ms is not None and self.duration_ms(now_ms) >= self._overstay_ms
+        self.is_forbidden = bool(detector.is_occupied) and is_long
+        return is_changed
+
+    def _count_day(self, now_ms):
+        """Add to the local day what was occupied since the last reading; a new day begins at 0."""
+        if self.detector.is_occupied:
+            self._daily_ms += now_ms - self._counted_ms
+        self._counted_ms = now_ms
+        if now_ms < self._day_check_ms:
+            return
+        self._day_check_ms = now_ms + DAY_CHECK_MS
+        unix_s = self._clock.unix_s()
+        if unix_s is None:
+            return
+        local = self._clock.local(unix_s)
+        if self._day is not None and local.days != self._day:
+            occupied_ms = self.duration_ms(now_ms) if self.detector.is_occupied else 0
+            self._daily_ms = min(occupied_ms, local.second_of_day * 1000)
+        self._day = local.days
+
+    def _correct_day(self, was_occupied, late_ms):
+        """The dwell time was counted under the state before the transition."""
+        if self.detector.is_occupied:
+            self._daily_ms += late_ms
+        elif was_occupied:
+            self._daily_ms = max(self._daily_ms - late_ms, 0)
+
+    def duration_ms(self, now_ms):
+        """Return how long the bay has been occupied, or was the last time."""
+        if self.detector.is_occupied:
+            return now_ms - self.detector.changed_ms
+        return self._last_stay_ms
+
+    def daily_ms(self, now_ms):
+        """Return how long the bay was occupied on this local day."""
+        return self._daily_ms + (now_ms - self._counted_ms if self.detector.is_occupied else 0)
+
+    def is_trusted(self, quality=None):
+        """Tell whether a reading of this quality, by default the present one, counts."""
+        return (self.detector.quality if quality is None else quality) >= SUSPICIOUS
+
+    def status(self):
+        """Return the loop's status as object 42801 numbers it."""
+        detector = self.detector
+        if detector.fault is not None:
+            return NO_OSCILLATION if detector.fault == SILENT else OUT_OF_RANGE
+        if detector.is_occupied is None:
+            return CALIBRATING
+        return UNSTABLE if not self.is_trusted() else WORKING
+
+    def configure(self, resource_id, value):
+        """Take over a written threshold, hysteresis or dwell time."""
+        setattr(self.detector, _CONFIGURED[resource_id], value)
+        self._put(_CONFIGURED[resource_id], value)
+
+    def recalibrate(self, now_ms):
+        """Take the bay as empty now; return False without a sound loop."""
+        was_occupied, since_ms = self.detector.is_occupied, self.detector.changed_ms
+        if not self.detector.recalibrate(now_ms):
+            return False
+        if was_occupied:
+            self._last_stay_ms = now_ms - since_ms
+        self.is_forbidden = False
+        self._save_new_baseline(now_ms)
+        self._saved.commit()
+        return True
+
+    def calibrated_s(self):
+        """Return when the baseline was last learned anew, in Unix time, or None."""
+        return self._get("calibrated_s")
+
+    def save(self, now_ms, is_changed):
+        """Write the day's count with a transition, and the baseline when it is new or has moved."""
+        detector = self.detector
+        if is_changed:
+            self._put("day", self._day)
+            self._put("daily_ms", self._daily_ms)
+        if detector.is_learned and detector.baseline_mhz is not None:
+            if self._saved_mhz is None:
+                self._save_new_baseline(now_ms)
+            elif detector.is_occupied is False and self._has_moved(now_ms):
+                self._save_baseline(now_ms)
+        self._saved.commit()
+
+    def _has_moved(self, now_ms):
+        if self._saved_ms is not None and now_ms - self._saved_ms < SAVE_INTERVAL_MS:
+            return False
+        return abs(shift_ppm(self.detector.baseline_mhz, self._saved_mhz)) >= SAVE_SHIFT_PPM
+
+    def _save_baseline(self, now_ms):
+        self._saved_mhz = self.detector.baseline_mhz
+        self._saved_ms = now_ms
+        self._put("baseline_mhz", self._saved_mhz)
+
+    def _save_new_baseline(self, now_ms):
+        self._save_baseline(now_ms)
+        self._put("calibrated_s", self._clock.to_unix_s(now_ms))
