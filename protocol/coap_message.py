@@ -71,8 +71,8 @@ OPTIONS_MAX = 48
 
 _HEADER_LENGTH = 4
 _PAYLOAD_MARKER = 0xFF
-# The code classes that this protocol assigns: methods, success, client error, server error.
-_CLASSES = (0, 2, 4, 5)
+# 1, 6 and 7 are reserved; 3 may yet become a class of responses (RFC 7252 12.1).
+_CLASSES = (0, 2, 3, 4, 5)
 
 
 class Message:
