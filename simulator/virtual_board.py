@@ -78,15 +78,15 @@ class Luminaire:
 
     def read(self) -> MeterReading:
         self._integrate()
-        power_mw = self._power_mw()
+        power_mw = self.power_mw()
         return MeterReading(NOMINAL_MV, power_mw * 1000 // NOMINAL_MV, power_mw, 50_000,
                             950 if power_mw else 0, int(self._energy_mws / 3600))
 
-    def _power_mw(self) -> int:
+    def power_mw(self) -> int:
         return self._nominal_mw * self.permille // 1000
 
     def _integrate(self) -> None:
-        self._energy_mws += self._power_mw() * (self._street.unix_s - self._since_s)
+        self._energy_mws += self.power_mw() * (self._street.unix_s - self._since_s)
         self._since_s = self._street.unix_s
 
 
@@ -152,8 +152,13 @@ class Battery:
         return 3590
 
 
+def mac_address(number: int) -> bytes:
+    """Return a locally administered address: it can never be that of a real board."""
+    return b"\x02\xfa\x0b" + number.to_bytes(3, "big")
+
+
 class VirtualBoard:
-    """A board of the simulator; `fit_lamp()`, `fit_bin()` and `fit_parking()` give it its roles."""
+    """A board of the simulator; fit_lamp(), fit_bin() and fit_parking() give it its roles."""
 
     model = "virtual"
     hardware_version = "1"
@@ -166,8 +171,7 @@ class VirtualBoard:
                  on_reset: Callable[[], None], store: MemoryStore | None = None) -> None:
         self.name = f"{furniture}-{number:04d}"
         self.furniture = furniture
-        # A locally administered address: it can never be that of a real board.
-        self.mac = b"\x02\xfa\x0b" + number.to_bytes(3, "big")
+        self.mac = mac_address(number)
         self.random_bytes = rng.randbytes
         self.store = store or MemoryStore()
         self.watchdog = Watchdog()
@@ -175,12 +179,10 @@ class VirtualBoard:
         self.reset = on_reset
 
 
-def fit_lamp(board: VirtualBoard, street: Street, nominal_w: int) -> Luminaire:
-    """Give `board` a luminaire and a photocell; return the luminaire, which knows the truth."""
-    luminaire = Luminaire(street, nominal_w * 1000)
+def fit_lamp(board: VirtualBoard, street: Street, luminaire: Luminaire) -> None:
+    """Give `board` a luminaire, whose driver measures too, and a photocell."""
     board.dimmer = board.meter = luminaire
     board.photocell = Photocell(street)
-    return luminaire
 
 
 def fit_bin(board: VirtualBoard, container: Bin, height_mm: int, rng: random.Random) -> None:
@@ -191,6 +193,6 @@ def fit_bin(board: VirtualBoard, container: Bin, height_mm: int, rng: random.Ran
     board.battery = Battery()
 
 
-def fit_parking(board: VirtualBoard, bays: list[Bay], rng: random.Random) -> None:
+def fit_parking(board: VirtualBoard, bays: tuple[Bay, ...], rng: random.Random) -> None:
     """Give `board` one loop for each of `bays`."""
     board.loops = tuple(Loop(bay, rng) for bay in bays)

@@ -1,0 +1,47 @@
+"""The command line `faubourg-sim`."""
+
+import asyncio
+import sys
+
+import click
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="faubourg", prog_name="faubourg-sim")
+def main() -> None:
+    """Faubourg's simulator: streets of real node firmware against the real gateway.
+
+    \b
+    faubourg-sim demo                   a live street for a minute
+    faubourg-sim demo --seconds 20 --json result.json
+    """
+
+
+@main.command()
+@click.option("--seconds", type=click.IntRange(min=5), default=60, show_default=True,
+              help="How long the street lives before it is drained (real seconds).")
+@click.option("--nodes", type=click.IntRange(10, 500), default=60, show_default=True,
+              help="How many nodes stand in the street.")
+@click.option("--speed", type=click.IntRange(1, 120), default=60, show_default=True,
+              help="How much faster than real time the world runs.")
+@click.option("--seed", type=int, default=1, show_default=True,
+              help="Which street: cars, waste and sensors' noise follow from it.")
+@click.option("--keep", type=click.Path(file_okay=False),
+              help="Keep the gateway's data and readings in this folder.")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False),
+              help="Write the result to this file, for scripts.")
+def demo(seconds: int, nodes: int, speed: int, seed: int, keep: str | None,
+         json_path: str | None) -> None:
+    """Show a street at dusk: lamps, bins and parking bays, a gateway, and what reaches the city.
+
+    Every node runs the firmware that an ESP32 runs; the gateway is 'faubourg run' in a process of
+    its own; they talk CoAP over UDP on this machine. Exit 0 only if no reading is missing or double.
+
+    \b
+    faubourg-sim demo --seconds 20
+    """
+    from simulator.demo import DemoSettings, run
+
+    settings = DemoSettings(seconds=seconds, nodes=nodes, speed=speed, seed=seed, keep=keep,
+                            json_path=json_path)
+    sys.exit(asyncio.run(run(settings)))

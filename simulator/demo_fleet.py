@@ -1,0 +1,146 @@
+"""The demo's street: places, nodes on loopback UDP, and the account of their readings."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+
+from firmware.lwm2m_client import Registered
+from firmware.reading_queue import ReadingDropped, ReadingsAcknowledged, ReadingTaken
+from gateway.clock import Clock
+from protocol.coap_parameters import TransmissionParameters
+from protocol.settings import Settings
+from simulator.account import Account, ReadingId
+from simulator.demo_screen import StreetPicture
+from simulator.fleet import Place, build
+from simulator.node_driver import NodeDriver
+from simulator.real_time import NodeSocket, ScaledTimers
+from simulator.result import FurnitureTally
+from simulator.world.street import Street
+
+# A battery node waits this much real time for what the gateway has for it.
+AWAKE_WINDOW_REAL_S = 2
+WORLD_STEP_S = 0.05
+REPORT_INTERVAL_S = 15 * 60
+
+
+class DemoFleet:
+    """Nodes of a street, driven in real time in a world that runs `speed` times as fast."""
+
+    def __init__(self, count: int, seed: int, speed: int, clock: Clock, port: int,
+                 place: tuple[float, float], utc_offset_s: int) -> None:
+        self._clock = clock
+        self._speed = speed
+        self._peer = ("127.0.0.1", port)
+        self._latitude, self._longitude = place
+        self.utc_offset_s = utc_offset_s
+        self.street = Street(seed, self._now_s(), *place, utc_offset_s)
+        self.account = Account()
+        self.places = build(self.street, count, self._settings,
+                            self._transmission_parameters(), seed)
+        self.registered: set[str] = set()
+        self._drivers: dict[str, NodeDriver] = {}
+        self._signed_off: set[str] = set()
+        self._sockets: list[NodeSocket] = []
+        self._stepping: asyncio.Task | None = None
+
+    def _now_s(self) -> float:
+        return self._clock.unix_ms() / 1000
+
+    def _settings(self, furniture: str, name: str) -> Settings:
+        host, port = self._peer
+        return Settings(
+            server_uri=f"coap://{host}:{port}", name=name, asset=name.upper().replace(" ", "-"),
+            latitude_e6=round(self._latitude * 1e6), longitude_e6=round(self._longitude * 1e6),
+            report_interval_s=REPORT_INTERVAL_S, awake_window_s=AWAKE_WINDOW_REAL_S * self._speed)
+
+    def _transmission_parameters(self) -> TransmissionParameters:
+        """Return CoAP's own times: of the network, which is not accelerated."""
+        plain = TransmissionParameters()
+        return TransmissionParameters(ack_timeout_ms=plain.ack_timeout_ms * self._speed,
+                                      max_latency_ms=plain.max_latency_ms * self._speed)
+
+    async def power_on(self) -> None:
+        """Give every node a socket and its power."""
+        timers = ScaledTimers(asyncio.get_running_loop(), self._speed)
+        for place in self.places:
+            await self._power_on(place, timers)
+        self._stepping = asyncio.create_task(self._step_the_world())
+
+    async def _power_on(self, place: Place, timers: ScaledTimers) -> None:
+        socket = await NodeSocket.open(
+            self._peer, lambda data, peer: driver.receive_datagram(data, peer))
+        driver = NodeDriver(partial(place.make_node, lambda: driver.power_on()), timers,
+                            socket.send, partial(self._note, place.endpoint))
+        self._sockets.append(socket)
+        self._drivers[place.endpoint] = driver
+        driver.power_on()
+
+    async def _step_the_world(self) -> None:
+        while True:
+            self.street.advance(self._now_s())
+            await asyncio.sleep(WORLD_STEP_S)
+
+    def _note(self, endpoint: str, event: object) -> None:
+        if isinstance(event, Registered):
+            self.registered.add(endpoint)
+        elif isinstance(event, ReadingTaken):
+            self.account.take((endpoint, event.boot, event.sequence))
+        elif isinstance(event, ReadingsAcknowledged):
+            for sequence in event.sequences:
+                self.account.acknowledge((endpoint, event.boot, sequence))
+        elif isinstance(event, ReadingDropped):
+            self.account.drop((endpoint, event.boot, event.sequence))
+
+    def sign_off_idle_nodes(self) -> bool:
+        """De-register each node that holds no reading now; return whether all have gone."""
+        busy = {endpoint for endpoint, _, _ in self.account.held}
+        for endpoint, driver in self._drivers.items():
+            if endpoint not in busy and endpoint not in self._signed_off:
+                self._signed_off.add(endpoint)
+                driver.shutdown()
+        return len(self._signed_off) == len(self._drivers)
+
+    async def power_off(self) -> None:
+        """Take the power from every node and close the sockets."""
+        if self._stepping:
+            self._stepping.cancel()
+        for driver in self._drivers.values():
+            driver.power_off()
+        for socket in self._sockets:
+            socket.close()
+
+    def datagrams(self) -> tuple[int, int]:
+        """Return (datagrams, bytes) that the nodes have sent."""
+        return sum(s.sent for s in self._sockets), sum(s.bytes for s in self._sockets)
+
+    def tallies(self, delivered: Iterable[ReadingId]) -> tuple[FurnitureTally, ...]:
+        """Return, for each furniture, its nodes and what came of their readings."""
+        kind = {place.endpoint: place.furniture for place in self.places}
+        nodes = Counter(kind.values())
+        registered = Counter(kind[endpoint] for endpoint in self.registered)
+        taken = Counter(kind[endpoint] for endpoint, _, _ in self.account.taken)
+        arrived = Counter(kind.get(endpoint) for endpoint, _, _ in delivered)
+        return tuple(FurnitureTally(each, nodes[each], registered[each], taken[each], arrived[each])
+                     for each in sorted(nodes, reverse=True))
+
+    def picture(self) -> StreetPicture:
+        """Return the truth in the street now."""
+        street = self.street
+        lamps = [place.luminaire for place in self.places if place.luminaire]
+        bins, bays = street.bins, street.bays
+        return StreetPicture(
+            local_time_s=street.unix_s + self.utc_offset_s,
+            sun_elevation=street.sun_elevation(),
+            daylight_lux=street.daylight_lux(),
+            lamps=len(lamps),
+            lamps_lit=sum(lamp.permille > 0 for lamp in lamps),
+            power_w=sum(lamp.power_mw() for lamp in lamps) / 1000,
+            bins=len(bins),
+            fill_percent_mean=sum(each.fill_percent for each in bins) / len(bins),
+            bins_full=sum(each.fill_percent >= 80 for each in bins),
+            bins_emptied=sum(each.emptied for each in bins),
+            bays=len(bays),
+            bays_occupied=sum(bay.is_occupied for bay in bays),
+            cars_moved=sum(bay.changes for bay in bays),
+        )
