@@ -92,6 +92,7 @@ class Furniture:
         # None until the first call of handle_timeout().
         self._last_ms = None
         self._is_due = True
+        self._clock_set_ms = None
         self._sample_at_ms = self._motion_at_ms = self._report_at_ms = self._save_at_ms = None
         self._lock_until_ms = None
         self._schedule_from_s = self._schedule_level = None
@@ -112,6 +113,7 @@ class Furniture:
             self.counters.lamp_on_ms += now_ms - self._last_ms
         self._last_ms = now_ms
         self._is_due = False
+        self._clock_set_ms = self.clock.set_at_ms
         if now_ms >= self._sample_at_ms:
             self._sample_at_ms = now_ms + SAMPLE_MS
             self._sample(now_ms)
@@ -127,7 +129,7 @@ class Furniture:
 
     def next_timeout_ms(self):
         """Return the uptime at which handle_timeout() is to be called next."""
-        if self._is_due or self._last_ms is None:
+        if self._is_due or self._clock_set_ms != self.clock.set_at_ms:
             return self.clock.now_ms
         times = [self._sample_at_ms, self._report_at_ms, self.fader.next_ms, self.override.next_ms()]
         if self._motion:

@@ -203,7 +203,7 @@ class ProgramFunction(_ProgramObject):
             return
         _validate_count(value, CONDITIONS_MAX if resource_id == 1 else 1)
         for text in value.values():
-            _validate_text(text, TEXT_LENGTH_MAX)
+            _validate_text(text, NAME_LENGTH_MAX if resource_id == 1 else TEXT_LENGTH_MAX)
             if resource_id == 1:
                 schedule_syntax.run_condition(text)
             elif resource_id == 4:

@@ -82,9 +82,8 @@ class Detector:
 class Board:
     """The hardware of a lamp node; roles that are not asked for are None."""
 
-    mac = b"\x24\x6f\x28\x00\x00\x01"
-
-    def __init__(self, store, lux, has_motion, has_meter, reset_cause):
+    def __init__(self, store, lux, has_motion, has_meter, reset_cause, mac):
+        self.mac = mac
         self.store = store
         self.reset_cause = reset_cause
         self.dimmer = Luminaire()
@@ -97,9 +96,10 @@ class Bench:
     """A lamp and its world. Time is the node's uptime; the wall clock is unknown until set."""
 
     def __init__(self, store=None, lux=None, has_motion=False, has_meter=True, cause="power",
-                 place=ANGERS, supply="permanent", report_interval_s=None, **furniture):
+                 place=ANGERS, supply="permanent", report_interval_s=None,
+                 mac=b"\x24\x6f\x28\x00\x00\x01", **furniture):
         self.store = store or Store()
-        self.board = Board(self.store, lux, has_motion, has_meter, cause)
+        self.board = Board(self.store, lux, has_motion, has_meter, cause, mac)
         self.luminaire = self.board.dimmer
         settings = Settings(server_uri="coap://gateway:5683", supply=supply, furniture=furniture,
                             report_interval_s=report_interval_s, **place)
@@ -113,7 +113,7 @@ class Bench:
         self.run(0)
 
     def _take(self, path, value, time_ms=None):
-        self.reports.append((path, value))
+        self.reports.append((path, value, self.clock.now_ms))
 
     def run(self, seconds):
         """Let so much time pass, waking the lamp whenever it asks for it."""
@@ -185,4 +185,4 @@ class Bench:
 
     def reported(self, path):
         """Return the values reported of a path, oldest first."""
-        return [value for known, value in self.reports if known == path]
+        return [value for known, value, _ in self.reports if known == path]

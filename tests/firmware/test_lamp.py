@@ -54,8 +54,8 @@ def test_lamp_with_a_clock_and_a_position_follows_the_sun():
     assert bench.level() == 100
     bench.set_clock(NOON)
     assert bench.level() == 0
-    # Sunset at Angers on 15 June 2026 is at 19:58 UTC.
-    bench.run_until(utc(2026, 6, 15, 19, 50))
+    # Sunset at Angers on 15 June 2026 is at 20:01 UTC.
+    bench.run_until(utc(2026, 6, 15, 20, 0))
     assert bench.level() == 0
     bench.run_until(utc(2026, 6, 15, 20, 5))
     assert bench.level() == 100
@@ -269,12 +269,10 @@ def test_periodic_reports_come_once_per_interval_at_the_nodes_own_second():
 def test_neighbours_report_in_different_seconds():
     seconds = []
     for number in range(50):
-        bench = Bench(place=NOWHERE)
-        bench.board.mac = b"\x24\x6f\x28\x00\x00" + bytes([number])
-        bench.lamp._last_ms = None
-        bench.run(0)
-        seconds.append(bench.lamp._report_at_ms // 1000)
-    assert len(set(seconds)) == 50
+        bench = Bench(place=NOWHERE, mac=b"\x24\x6f\x28\x00\x00" + bytes([number]))
+        bench.run(899)
+        seconds += [now_ms // 1000 for path, _, now_ms in bench.reports if path == (3418, 0, 6)]
+    assert len(set(seconds)) == len(seconds) == 50
 
 
 def test_idle_lamp_sleeps_ten_seconds_at_a_time():
