@@ -9,6 +9,8 @@ from protocol.errors import DecodeError, EncodeError
 EXPONENT_MAX = 400
 MANTISSA_BITS_MAX = 256
 TEXT_LENGTH_MAX = 100
+# Decimals of so many digits are all different as doubles.
+EXACT_DIGITS = 15
 PLAIN_DIGITS_MAX = 24
 
 
@@ -94,27 +96,20 @@ def from_text(text):
 
 
 def from_ieee754(data):
-    """Return the shortest Decimal that rounds to the float `data` (2, 4 or 8 bytes, big-endian).
+    """Return the shortest Decimal that stands for the float `data` (2, 4 or 8 bytes, big-endian).
 
-    The sign of a zero is lost. Raises DecodeError on NaN and infinities.
+    A shorter float is read as the double it equals, since encoders shorten where nothing is lost:
+    a half or a single 21.3125 is not 21.31. A single that so takes more than 15 digits was born
+    as one: 0.1 and not 0.10000000149011612. The sign of a zero is lost. Raises DecodeError on NaN
+    and infinities.
     """
     is_negative, mantissa, exponent = _unpack(data)
     if mantissa == 0:
         return Decimal(0, 0)
-    precision, _, lowest = _format(len(data))
-    # Below a power of two the neighbour is half as far away as above it.
-    is_boundary = mantissa == 1 << (precision - 1) and exponent > lowest
-    # 10**power is at most ten times the distance between neighbours: 0.30103 is log10(2).
-    power = exponent * 30103 // 100000 + 1
-    while True:
-        # The float is mantissa * 4 * quarter / denominator in units of 10**power.
-        quarter = 10 ** max(-power, 0) << max(exponent, 0)
-        denominator = 10 ** max(power, 0) << max(-exponent, 0) + 2
-        decimal = _inside(mantissa, quarter, denominator, is_boundary)
-        if decimal is not None:
-            decimal = Decimal(-decimal if is_negative else decimal, power)
-            return Decimal(*_stripped(decimal))
-        power -= 1
+    as_double = _shortest(_pack(is_negative, mantissa, exponent, 8))
+    if len(data) == 4 and abs(as_double.mantissa) >= 10**EXACT_DIGITS:
+        return _shortest(data)
+    return as_double
 
 
 def narrowed(data, sizes):
@@ -266,6 +261,24 @@ def _unpack(data):
         mantissa |= 1 << precision - 1
         field -= 1
     return bits >> len(data) * 8 - 1 == 1, mantissa, lowest + field
+
+
+def _shortest(data):
+    is_negative, mantissa, exponent = _unpack(data)
+    precision, _, lowest = _format(len(data))
+    # Below a power of two the neighbour is half as far away as above it.
+    is_boundary = mantissa == 1 << (precision - 1) and exponent > lowest
+    # 10**power is at most ten times the distance between neighbours: 0.30103 is log10(2).
+    power = exponent * 30103 // 100000 + 1
+    while True:
+        # The float is mantissa * 4 * quarter / denominator in units of 10**power.
+        quarter = 10 ** max(-power, 0) << max(exponent, 0)
+        denominator = 10 ** max(power, 0) << max(-exponent, 0) + 2
+        decimal = _inside(mantissa, quarter, denominator, is_boundary)
+        if decimal is not None:
+            decimal = Decimal(-decimal if is_negative else decimal, power)
+            return Decimal(*_stripped(decimal))
+        power -= 1
 
 
 def _inside(mantissa, quarter, denominator, is_boundary):

@@ -149,7 +149,7 @@ class _Base:
 
     def _update(self, item):
         version = _number(item, BASE_VERSION, self.version)
-        if version not in (None, VERSION, VERSION_SECONDARY_UNITS):
+        if version is not None and not _is_supported(version):
             raise DecodeError("SenML version not supported")
         if self.version is not None and version != self.version:
             raise DecodeError("SenML version changes within the pack")
@@ -176,6 +176,12 @@ class _Base:
         if expected is None or not isinstance(value, expected):
             raise DecodeError("value not of its label's type")
         return value
+
+
+def _is_supported(version):
+    # Above 10 a version is 10 and a bit for each feature that a reader must know (RFC 9100).
+    in_order = number.compare(version, 0) > 0 and number.compare(version, VERSION) <= 0
+    return in_order or version == VERSION_SECONDARY_UNITS
 
 
 def _number(item, label, default):
