@@ -132,19 +132,22 @@ class DataModel:
             raise Refused(coap.METHOD_NOT_ALLOWED)
         self._objects[path[0]].execute(path[1], path[2], arguments)
 
+    def free_instance_id(self, object_id):
+        """Return the lowest instance id that is not taken."""
+        instance_ids = self.object(object_id).instance_ids()
+        instance_id = 0
+        while instance_id in instance_ids:
+            instance_id += 1
+        return instance_id
+
     def create(self, object_id, instance_id, leaves):
-        """Create an instance and return its id, the lowest free one if `instance_id` is None."""
+        """Create an instance; 4.00 if there is one with this id."""
         lwm2m_object = self.object(object_id)
-        instance_ids = lwm2m_object.instance_ids()
-        if instance_id is None:
-            instance_id = 0
-            while instance_id in instance_ids:
-                instance_id += 1
-        elif instance_id in instance_ids:
-            raise Refused(coap.BAD_REQUEST)
+        if instance_id in lwm2m_object.instance_ids():
+            is_fixed = not object_table.is_multiple(object_id)
+            raise Refused(coap.METHOD_NOT_ALLOWED if is_fixed else coap.BAD_REQUEST)
         lwm2m_object.create(instance_id, leaves)
         self.instances_version += 1
-        return instance_id
 
     def delete(self, path):
         """Delete an instance."""

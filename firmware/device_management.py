@@ -8,14 +8,16 @@ from protocol import lwm2m_operations as operations
 from protocol.coap_values import Response
 from protocol.data_types import OPAQUE
 from protocol.errors import DecodeError, ProtocolError
-from protocol.lwm2m_content import UnsupportedFormat
-from protocol.lwm2m_path import is_prefix
+from protocol.lwm2m_content import (
+    COMPOSITE_FORMATS,
+    LINK_FORMAT,
+    OCTET_STREAM,
+    SENML_CBOR,
+    SINGLE_VALUE_FORMATS,
+    TEXT,
+    UnsupportedFormat,
+)
 
-TEXT, LINK_FORMAT, OCTET_STREAM, CBOR = 0, 40, 42, 60
-SENML_JSON, SENML_CBOR = 110, 112
-# These carry one value and no path.
-SINGLE_VALUE_FORMATS = (TEXT, OCTET_STREAM, CBOR)
-COMPOSITE_FORMATS = (SENML_JSON, SENML_CBOR)
 PATHS_MAX = 16
 
 
@@ -53,17 +55,12 @@ class DeviceManagement:
             raise Refused(coap.BAD_REQUEST)
         return paths
 
-    def read(self, paths, accept):
-        """Return (leaves of all paths, response); `accept` None leaves the format to us.
-
-        One path must be there; of several, or of the root, the missing are left out.
-        """
-        if len(paths) == 1 and paths[0]:
-            leaves = self._model.leaves(paths[0])
-            return leaves, self._content(paths[0], leaves, accept)
-        leaves = self.present_leaves(paths)
-        content_format = SENML_CBOR if accept is None else accept
-        return leaves, self._encoded(content_format, (), leaves)
+    def state(self, paths, is_composite, content_format):
+        """Return the Response that says how `paths` are, for a notification."""
+        try:
+            return self._read(paths, is_composite, content_format)
+        except Refused as refusal:
+            return Response(refusal.code)
 
     def present_leaves(self, paths):
         """Return the leaves of the paths, without those that are not there or not readable."""
@@ -82,7 +79,7 @@ class DeviceManagement:
         if path:
             self._model.object(path[0])
         if kind == operations.READ:
-            return self.read([path], operation.accept)[1]
+            return self._read([path], False, operation.accept)
         if kind == operations.READ_COMPOSITE:
             return self._read_composite(operation, payload)
         if kind == operations.DISCOVER:
@@ -101,18 +98,23 @@ class DeviceManagement:
             self._attributes.write(path, operation.queries)
         elif kind == operations.WRITE_COMPOSITE:
             self._check_composite(operation)
-            leaves = self._decode(operation, payload)
+            leaves = _decode(operation, payload)
             self._model.write(leaves, True, False)
         else:
             self._write(operation, payload)
         return Response(coap.CHANGED)
 
+    def _read(self, paths, is_composite, content_format):
+        if not is_composite:
+            return self._content(paths[0], self._model.leaves(paths[0]), content_format)
+        # What is missing is left out (OMA Core 6.3.9).
+        return self._encoded(content_format, (), self.present_leaves(paths))
+
     def _read_composite(self, operation, payload):
         accept = operation.content_format if operation.accept is None else operation.accept
         if accept not in COMPOSITE_FORMATS:
             raise Refused(coap.NOT_ACCEPTABLE)
-        leaves = self.present_leaves(self.paths(operation, payload))
-        return self._encoded(accept, (), leaves)
+        return self._read(self.paths(operation, payload), True, accept)
 
     def _check_composite(self, operation):
         if operation.content_format not in COMPOSITE_FORMATS:
@@ -150,14 +152,6 @@ class DeviceManagement:
         links = discovered_links(self._model, self._attributes, operation.path, depth)
         return Response(coap.CONTENT, link_format.encode(links), LINK_FORMAT)
 
-    def _decode(self, operation, payload):
-        leaves = lwm2m_content.decode(
-            operation.content_format, operation.path, payload, object_table.type_of)
-        for path, _ in leaves:
-            if not is_prefix(operation.path, path):
-                raise Refused(coap.BAD_REQUEST)
-        return leaves
-
     def _write(self, operation, payload):
         path = operation.path
         if len(path) < 2:
@@ -168,7 +162,7 @@ class DeviceManagement:
             raise Refused(coap.METHOD_NOT_ALLOWED)
         if operation.content_format is None:
             raise Refused(coap.UNSUPPORTED_CONTENT_FORMAT)
-        leaves = self._decode(operation, payload)
+        leaves = _decode(operation, payload)
         is_replacing = operation.kind == operations.WRITE_REPLACE and len(path) < 4
         empties = ()
         if not leaves:
@@ -188,12 +182,18 @@ class DeviceManagement:
         self._model.execute(operation.path, arguments)
 
     def _create(self, operation, payload):
-        path = operation.path
-        leaves = self._decode(operation, payload)
-        instance_id = leaves[0][0][1] if leaves else None
-        for leaf_path, _ in leaves:
-            if leaf_path[1] != instance_id:
+        object_id = operation.path[0]
+        instance_id = self._model.free_instance_id(object_id)
+        leaves = _decode(operation, payload, instance_id)
+        if leaves:
+            instance_id = leaves[0][0][1]
+        for path, _ in leaves:
+            if path[1] != instance_id:
                 raise Refused(coap.BAD_REQUEST)
-        created = self._model.create(path[0], instance_id, leaves)
-        location = (str(path[0]), str(created)) if instance_id is None else ()
-        return Response(coap.CREATED, location=location)
+        self._model.create(object_id, instance_id, leaves)
+        return Response(coap.CREATED, location=(str(object_id), str(instance_id)))
+
+
+def _decode(operation, payload, instance_id=0):
+    return lwm2m_content.decode(operation.content_format, operation.path, payload,
+                                object_table.type_of, instance_id)

@@ -1,6 +1,6 @@
 """What is there, as CoRE links: for Register and for Discover (OMA Core 6.2.1, 6.3.4)."""
 
-from protocol import lwm2m_attributes, object_table
+from protocol import object_table
 from protocol.link_format import Link
 from protocol.lwm2m_path import render
 
@@ -37,7 +37,7 @@ def discovered_links(model, attributes, path, depth=None):
             children = model.children(found)
             below.extend(children)
             shown = attributes.effective(found) if step == 0 else attributes.own(found)
-            links.append(Link(render(found), _properties(found, children) + tuple(shown)))
+            links.append(Link(render(found), _properties(found, children) + shown))
         level = below
     links.sort(key=_target_ids)
     return links

@@ -5,8 +5,8 @@ from firmware.jitter import below
 from protocol import coap_message as coap
 from protocol import link_format
 from protocol.coap_values import Request
+from protocol.lwm2m_content import LINK_FORMAT
 
-LINK_FORMAT = 40
 # An Update goes out so long before the lifetime ends that it can be retransmitted to the last
 # (MAX_TRANSMIT_WAIT, RFC 7252 4.8.2), where the lifetime allows.
 UPDATE_MARGIN_MS = 93000
@@ -73,7 +73,7 @@ class Client:
         self.location = None
         self.handle = None
         self._due_ms = None
-        self._awake_until_ms = 0
+        self.awake_until_ms = 0
         self._failures = 0
         self._is_update_wanted = False
         self._announced = None
@@ -110,7 +110,7 @@ class Client:
 
     def hear(self, now_ms):
         """A message of the server came, or one of ours goes: stay awake for the answer."""
-        self._awake_until_ms = now_ms + self._awake_window_ms
+        self.awake_until_ms = now_ms + self._awake_window_ms
 
     def is_registered(self):
         """Tell whether the server has us."""
@@ -124,11 +124,11 @@ class Client:
         """Tell whether a Send or a notification may go now, without an Update before it."""
         if self.state != REGISTERED:
             return False
-        return not self._server.is_queue_mode() or now_ms < self._awake_until_ms
+        return not self._server.is_queue_mode() or now_ms < self.awake_until_ms
 
     def is_awake(self, now_ms):
         """Tell whether an exchange is under way or the awake window is open."""
-        return self.handle is not None or now_ms < self._awake_until_ms
+        return self.handle is not None or now_ms < self.awake_until_ms
 
     def run(self, now_ms):
         """Do what is due."""
@@ -154,7 +154,7 @@ class Client:
             if code == coap.CREATED and response.location:
                 self._enter(response.location, now_ms)
             else:
-                self._retry(coap.code_text(code), now_ms)
+                self._retry(_text(code), now_ms)
         elif code == coap.CHANGED:
             self._confirm(now_ms)
         elif code == coap.NOT_FOUND:
@@ -163,8 +163,8 @@ class Client:
             # The server has a bad moment; the registration may well outlive it.
             self._due_ms = now_ms + BUSY_WAIT_MS + below(self._random_bytes, BUSY_WAIT_MS)
         else:
-            self._lose(coap.code_text(code))
-            self._retry(coap.code_text(code), now_ms)
+            self._lose(_text(code))
+            self._retry(_text(code), now_ms)
 
     def receive_failure(self, reason, now_ms):
         """No answer to the request `handle` will come."""
@@ -289,3 +289,7 @@ class Client:
         self.state = STOPPED
         self._due_ms = None
         self._events.append(Stopped())
+
+
+def _text(code):
+    return "%d.%02d" % (code >> 5, code & 31)

@@ -5,6 +5,7 @@ from firmware.reading_queue import render_dropped, render_ranges
 from protocol import coap_message as coap
 from protocol import senml
 from protocol.coap_values import Request
+from protocol.lwm2m_content import SENML_CBOR
 from protocol.lwm2m_path import render
 from protocol.senml import Record
 
@@ -18,7 +19,6 @@ RETRY_MAX_MS = 600000
 # Dropped ranges per pack; the rest follows in the next one.
 DROPPED_RANGES_PER_PACK_MAX = 4
 
-_SENML_CBOR = 112
 _SEND_PATH = ("dp",)
 _JOURNAL = "/42800/0/"
 # What a record takes in a pack beyond its size in the queue: keys and the slashes of its name.
@@ -46,15 +46,17 @@ class Pack:
 class Reporting:
     """Sends the readings of a queue, one pack at a time, and forgets them on 2.04 alone.
 
-    Urgent ones go at once. Measurements wait `batch_wait_ms` for company, then all go, pack after
-    pack. A failed pack's readings go again with the same numbers, later and later.
+    Urgent ones go at once. Measurements wait `batch_wait_ms` and a random part of `spread_ms` for
+    company, then all go, pack after pack: at dusk a thousand lamps have something to say in the
+    same second. A failed pack's readings go again with the same numbers, later and later.
     """
 
-    def __init__(self, queue, clock, random_bytes, batch_wait_ms):
+    def __init__(self, queue, clock, random_bytes, batch_wait_ms, spread_ms):
         self._queue = queue
         self._clock = clock
         self._random_bytes = random_bytes
         self._batch_wait_ms = batch_wait_ms
+        self._spread_ms = spread_ms
         self._batch_ms = 0
         self._clock_wait_until_ms = None
         self._failures = 0
@@ -70,7 +72,8 @@ class Reporting:
         was_empty = not self._queue.has(False)
         self._queue.take(path, value, now_ms if uptime_ms is None else uptime_ms)
         if was_empty and self._queue.has(False):
-            self._batch_ms = now_ms + self._batch_wait_ms
+            spread_ms = below(self._random_bytes, self._spread_ms)
+            self._batch_ms = now_ms + self._batch_wait_ms + spread_ms
 
     def resume(self, now_ms):
         """The node is registered: packs may go, a clock will come soon."""
@@ -117,7 +120,7 @@ class Reporting:
         while len(payload) > PACK_LENGTH_MAX and count > 1:
             count = count * 3 // 4
             payload = self._payload(is_urgent, readings[:count], now_ms)
-        return Request(coap.POST, _SEND_PATH, payload=payload, content_format=_SENML_CBOR)
+        return Request(coap.POST, _SEND_PATH, payload=payload, content_format=SENML_CBOR)
 
     def note_sent(self, handle):
         """The Send of next_request() is under way."""
@@ -156,15 +159,15 @@ class Reporting:
         self.pack = Pack(is_urgent, sequences, dropped)
         self.last_sequences = sequences
         records = [
-            Record(_JOURNAL + "0", self._queue.boot, None, None),
-            Record(_JOURNAL + "1", render_ranges(sequences), None, None),
-            Record(_JOURNAL + "2", self._queue.oldest_sequence(), None, None)]
+            Record(_JOURNAL + "0", self._queue.boot),
+            Record(_JOURNAL + "1", render_ranges(sequences)),
+            Record(_JOURNAL + "2", self._queue.oldest_sequence())]
         if dropped:
-            records.append(Record(_JOURNAL + "3", render_dropped(dropped), None, None))
+            records.append(Record(_JOURNAL + "3", render_dropped(dropped)))
         for reading in readings:
             records.append(Record(render(reading.path), reading.value,
-                                  self._time(reading.uptime_ms, now_ms), None))
-        return senml.encode_cbor(senml.build(records))
+                                  self._time(reading.uptime_ms, now_ms)))
+        return senml.encode_cbor(records)
 
     def _time(self, uptime_ms, now_ms):
         unix_s = self._clock.to_unix_s(uptime_ms)

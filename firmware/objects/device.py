@@ -14,13 +14,14 @@ INTERNAL_BATTERY, MAINS = 1, 6
 NO_ERROR, LOW_BATTERY = 0, 1
 BATTERY_NORMAL, BATTERY_LOW, BATTERY_UNKNOWN = 0, 4, 6
 
+_LEVEL, _VOLTAGE, _TOO_LOW = 1, 3, 6
 _CURRENT_TIME, _UTC_OFFSET, _TIMEZONE = 13, 14, 15
 _ALWAYS = (0, 1, 2, 3, 4, 6, 11, 13, 14, 15, 16, 17, 18, 22)
 _WITH_BATTERY = (0, 1, 2, 3, 4, 6, 7, 9, 11, 13, 14, 15, 16, 17, 18, 20, 22)
 
 
 class Device(LwM2MObject):
-    """Object 3. `battery` gives `voltage_mv`, `level` and `is_low`, or is None on mains nodes.
+    """Object 3. `battery` is the furniture's object 3411, or None on mains nodes.
 
     The time zone is a POSIX TZ rule: a node has no room for the IANA database that its name would
     be looked up in. The offset follows from it and cannot be written.
@@ -90,14 +91,21 @@ class Device(LwM2MObject):
         return "%s%02d:%02d" % ("-" if offset_s < 0 else "+", minutes // 60, minutes % 60)
 
     def _battery_value(self, resource_id):
-        battery = self._battery
-        is_low = battery is not None and battery.is_low
+        level = self._of_battery(_LEVEL)
+        is_low = self._of_battery(_TOO_LOW)
         if resource_id == 11:
             return {0: LOW_BATTERY if is_low else NO_ERROR}
         if resource_id == 7:
-            return {0: battery.voltage_mv or 0}
+            voltage = self._of_battery(_VOLTAGE)
+            return {0: voltage.scaled(-3) if voltage else 0}
         if resource_id == 9:
-            return battery.level or 0
-        if battery.level is None:
+            return level or 0
+        if level is None:
             return BATTERY_UNKNOWN
         return BATTERY_LOW if is_low else BATTERY_NORMAL
+
+    def _of_battery(self, resource_id):
+        battery = self._battery
+        if battery is None or resource_id not in battery.resource_ids(0):
+            return None
+        return battery.read(0, resource_id)

@@ -1,0 +1,287 @@
+"""The whole node as one core: board and settings in, an LwM2M client with its furniture out."""
+
+from firmware.attribute_store import AttributeStore
+from firmware.clock import RTC, Clock
+from firmware.data_model import DataModel
+from firmware.device_management import DeviceManagement
+from firmware.lwm2m_client import Client
+from firmware.objects.connectivity_monitoring import ConnectivityMonitoring
+from firmware.objects.device import TIMEZONE_KEY, Device
+from firmware.objects.device_extension import DeviceExtension
+from firmware.objects.journal import Journal
+from firmware.objects.server import Server
+from firmware.objects.time_synchronization import TimeSynchronization
+from firmware.observation import Observations
+from firmware.reading_queue import ReadingQueue
+from firmware.reporting import Reporting
+from firmware.saved import SavedValues
+from protocol import coap_message as coap
+from protocol import identity
+from protocol.coap_endpoint import Endpoint
+from protocol.coap_values import ObservationEnded, RequestFailed, RequestReceived, Response
+from protocol.coap_values import ResponseReceived
+from protocol.errors import DecodeError
+
+EVENTS_MAX = 256
+BOOT_KEY = "boot"
+BATTERY = 3411
+# A retransmitted Reboot request must still find its answer (RFC 7252 ACK_TIMEOUT, with jitter).
+REBOOT_DELAY_MS = 3500
+ADDRESS_CHECK_MS = 10000
+# Measurements wait at least so long for company.
+BATCH_WAIT_MS = 1000
+
+
+class Node:
+    """A node: five calls, start, shutdown, is_asleep_allowed.
+
+    Events: those of firmware.lwm2m_client (Registered, RegistrationLost, RegistrationRefused,
+    Stopped) and of firmware.reading_queue (ReadingTaken, ReadingsAcknowledged, ReadingDropped).
+    Events that nobody takes are forgotten, the oldest first. It hears its server alone: the
+    peer (host, port) of the settings' server_uri. `counters` says what was dropped, and why.
+    `parameters` are CoAP's TransmissionParameters for a network that is not as the RFC assumes.
+    """
+
+    def __init__(self, board, settings, parameters=None):
+        self._board = board
+        self._events = []
+        self.endpoint_name = identity.endpoint_name(board.mac)
+        self.peer = settings.server()
+        self._spread_ms = settings.registration_spread_s * 1000
+        self._saved = SavedValues(board.store)
+        self.clock = Clock(_timezone(self._saved, settings))
+        self.endpoint = Endpoint(board.random_bytes, parameters)
+        self.counters = self.endpoint.counters
+        self.queue = ReadingQueue(
+            _next_boot(board.store), settings.queue_readings_max, self._events)
+        self.furniture = _furniture_class(board.furniture)(
+            board, settings, self.clock, self._report)
+        is_sleepy = self.furniture.is_sleepy
+        self.reporting = Reporting(self.queue, self.clock, board.random_bytes, BATCH_WAIT_MS,
+                                   0 if is_sleepy else self._spread_ms)
+        self._make_objects(settings, is_sleepy)
+        self._addresses = ()
+        self._address_check_ms = 0
+        self._reboot_ms = None
+        self._reboot_answered = False
+
+    def _make_objects(self, settings, is_sleepy):
+        board, clock, saved = self._board, self.clock, self._saved
+        self._server = Server(settings, saved, is_sleepy)
+        self._device = Device(board, clock, saved, self._battery())
+        self._extension = DeviceExtension(settings, clock, saved, is_sleepy)
+        self.model = DataModel((
+            self._server, self._device, ConnectivityMonitoring(board.radio), self._extension,
+            TimeSynchronization(clock, saved), Journal(self.queue, self.reporting),
+        ) + tuple(self.furniture.objects))
+        attributes = AttributeStore()
+        self._management = DeviceManagement(self.model, attributes)
+        self.observations = Observations(
+            self._management, attributes, self._server, self.endpoint)
+        self.client = Client(self.endpoint_name, self._server, self.model, self.endpoint,
+                             self.peer, board.random_bytes, settings.awake_window_s * 1000,
+                             self._events)
+
+    def _battery(self):
+        for lwm2m_object in self.furniture.objects:
+            if lwm2m_object.object_id == BATTERY:
+                return lwm2m_object
+        return None
+
+    def start(self, now_ms):
+        """Begin to work: the furniture at once, the registration within the settings' spread."""
+        self.clock.now_ms = now_ms
+        read_rtc = getattr(self._board, "rtc_unix_s", None)
+        unix_s = read_rtc() if read_rtc else None
+        if unix_s is not None:
+            self.clock.set_unix_s(unix_s, RTC)
+        self._addresses = self._board.radio.ip_addresses()
+        self.client.start(now_ms, self._spread_ms)
+        self._run(now_ms)
+
+    def shutdown(self, now_ms):
+        """De-register; the event Stopped follows, after 5 s at the latest."""
+        self.clock.now_ms = now_ms
+        self.client.shutdown(now_ms)
+
+    def receive_datagram(self, datagram, peer, now_ms):
+        """Take a datagram; only the server's are heard."""
+        self.clock.now_ms = now_ms
+        if peer != self.peer:
+            self._count("stranger")
+        elif self.client.is_silent():
+            self._count("silent")
+        else:
+            self.client.hear(now_ms)
+            self.endpoint.receive_datagram(datagram, peer, now_ms)
+        self._run(now_ms)
+
+    def handle_timeout(self, now_ms):
+        """Do what is due."""
+        self.clock.now_ms = now_ms
+        self.endpoint.handle_timeout(now_ms)
+        self._run(now_ms)
+
+    def next_timeout_ms(self):
+        """Return when handle_timeout() is due next, or None."""
+        times = [self.furniture.next_timeout_ms(), self.endpoint.next_timeout_ms(),
+                 self.client.next_timeout_ms(), self.observations.next_timeout_ms(),
+                 self._report_due_ms(), self._reboot_ms]
+        if self.furniture.is_sleepy and self.client.awake_until_ms > self.clock.now_ms:
+            # Then the radio may go off.
+            times.append(self.client.awake_until_ms)
+        times = [time for time in times if time is not None]
+        return min(times) if times else None
+
+    def datagrams_to_send(self):
+        """Return [(datagram, peer)], and forget them."""
+        return self.endpoint.datagrams_to_send()
+
+    def next_event(self):
+        """Return the next event, or None."""
+        return self._events.pop(0) if self._events else None
+
+    def is_asleep_allowed(self, now_ms):
+        """Tell whether the radio may be off until next_timeout_ms()."""
+        return (self.furniture.is_sleepy and self._server.is_queue_mode()
+                and not self.client.is_awake(now_ms) and self.reporting.pack is None
+                and self._reboot_ms is None and self.endpoint.next_timeout_ms() is None)
+
+    def _report(self, path, value, time_ms=None):
+        self.reporting.report(path, value, time_ms)
+
+    def _report_due_ms(self):
+        if self._server.is_muted() or not self.client.is_registered() or self.client.handle is not None:
+            return None
+        return self.reporting.due_ms()
+
+    def _count(self, name):
+        self.counters[name] = self.counters.get(name, 0) + 1
+
+    def _run(self, now_ms):
+        self._handle_events(now_ms)
+        self.furniture.is_locked = self._extension.is_maintenance()
+        due_ms = self.furniture.next_timeout_ms()
+        if due_ms is not None and due_ms <= now_ms:
+            self.furniture.handle_timeout(now_ms)
+        self._check_address(now_ms)
+        if self.observations.run(now_ms, self.client.can_speak(now_ms)):
+            self.client.wake()
+        self._send_readings(now_ms)
+        self.client.run(now_ms)
+        if not self._saved.commit():
+            self._count("saved values too long")
+        self._do_what_was_asked(now_ms)
+        if len(self._events) > EVENTS_MAX:
+            del self._events[:len(self._events) - EVENTS_MAX]
+
+    def _handle_events(self, now_ms):
+        event = self.endpoint.next_event()
+        while event:
+            if isinstance(event, RequestReceived):
+                self._answer(event, now_ms)
+            elif isinstance(event, ResponseReceived):
+                self._receive_response(event.handle, event.response, now_ms)
+            elif isinstance(event, RequestFailed):
+                self._receive_failure(event, now_ms)
+            elif isinstance(event, ObservationEnded):
+                self.observations.end(event.exchange)
+            event = self.endpoint.next_event()
+
+    def _answer(self, event, now_ms):
+        request = event.request
+        response, operation = self._management.respond(request)
+        is_begun = False
+        if operation and operation.observe == 0 and response.code == coap.CONTENT:
+            is_begun = self.observations.begin(
+                event.exchange, operation, request.payload, response, now_ms)
+            if is_begun:
+                response.observe = 0
+        self.endpoint.send_response(event.exchange, response, now_ms)
+
+    def _receive_response(self, handle, response, now_ms):
+        if handle == self.client.handle:
+            was_registered = self.client.is_registered()
+            self.client.receive_response(response, now_ms)
+            if self.client.is_registered() and not was_registered:
+                self.observations.clear()
+                self.reporting.resume(now_ms)
+        elif self.reporting.pack and handle == self.reporting.pack.handle:
+            self.reporting.receive_response(response.code, now_ms)
+            if response.code == coap.NOT_FOUND:
+                self.client.reregister(now_ms, "4.04")
+
+    def _receive_failure(self, event, now_ms):
+        if event.handle == self.client.handle:
+            self.client.receive_failure(event.reason, now_ms)
+        elif self.reporting.pack and event.handle == self.reporting.pack.handle:
+            self.reporting.receive_failure(now_ms)
+            if event.reason == "timeout":
+                self.client.suspect()
+
+    def _send_readings(self, now_ms):
+        due_ms = self._report_due_ms()
+        if due_ms is None or due_ms > now_ms:
+            return
+        if not self.client.can_speak(now_ms):
+            self.client.wake()
+            return
+        if self.reporting.pack:
+            self.endpoint.cancel(self.reporting.cancel())
+        request = self.reporting.next_request(now_ms)
+        self.reporting.note_sent(self.endpoint.send_request(request, self.peer, now_ms))
+        self.client.hear(now_ms)
+
+    def _check_address(self, now_ms):
+        """Register anew where the address changed: an Update is not enough (Transport 6.4.3)."""
+        if now_ms < self._address_check_ms:
+            return
+        self._address_check_ms = now_ms + ADDRESS_CHECK_MS
+        addresses = self._board.radio.ip_addresses()
+        if addresses and addresses != self._addresses:
+            if self._addresses:
+                self.client.reregister(now_ms, "address")
+            self._addresses = addresses
+
+    def _do_what_was_asked(self, now_ms):
+        if self._extension.is_reset_wanted:
+            self._extension.is_reset_wanted = False
+            self._saved.clear()
+            self._saved.commit()
+            self.furniture.reset_configuration()
+        if self._device.is_reboot_wanted:
+            self._device.is_reboot_wanted = False
+            self._reboot_ms = now_ms + REBOOT_DELAY_MS
+        elif self._reboot_ms is not None and now_ms >= self._reboot_ms:
+            self._reboot_ms = None
+            self._board.reset()
+
+
+def _timezone(saved, settings):
+    """Return the rule that a server wrote, or that of the settings; UTC if neither is one."""
+    for rule in (saved.get(TIMEZONE_KEY), settings.timezone):
+        try:
+            Clock(rule)
+            return rule
+        except (DecodeError, TypeError):
+            pass
+    return "UTC0"
+
+
+def _next_boot(store):
+    """Return the number of this boot, made durable before anything can bear it."""
+    data = store.read(BOOT_KEY)
+    boot = (int.from_bytes(data, "big") if data else 0) + 1
+    store.write(BOOT_KEY, boot.to_bytes(4, "big"))
+    return boot
+
+
+def _furniture_class(name):
+    # Imported here, so that an image holds its own furniture only.
+    if name == "lamp":
+        from firmware.furniture.lamp import Furniture
+    elif name == "bin":
+        from firmware.furniture.bin import Furniture
+    else:
+        from firmware.furniture.parking import Furniture
+    return Furniture
