@@ -32,8 +32,8 @@ def parse_path(written: str, instances: Sequence[Path]) -> Path:
     object_ids = {path[0] for path in instances}
     found = object_names.resource_by_name(name, object_ids or None)
     if found is None:
-        raise UnknownName(f"no object of this node has a resource {written!r}: 'faubourg discover' "
-                          "lists what it has; 'faubourg read NODE /3416/0' shows names")
+        raise UnknownName(f"no object of this node has a resource {written!r}: "
+                          "'faubourg discover NODE' lists what it has")
     object_id, resource_id = found
     return object_id, _instance(written, object_id, instance_id, instances), resource_id
 
@@ -51,8 +51,8 @@ def _instance(written: str, object_id: int, wanted: int | None, instances: Seque
         return wanted
     if len(there) > 1:
         choices = ", ".join(str(instance_id) for instance_id in there)
-        raise UnknownName(f"{written!r} is in several instances ({choices}) of object {object_id}: "
-                          f"write the path, such as /{object_id}/{there[0]}/...")
+        raise UnknownName(f"{written!r} is in several instances ({choices}) of object "
+                          f"{object_id}: write the path, such as /{object_id}/{there[0]}/...")
     return there[0] if there else 0
 
 

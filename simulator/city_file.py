@@ -1,4 +1,4 @@
-"""The city's end of the demo: reads what the `file` uplink has delivered, and the store it left."""
+"""The city's end of the demo: what the `file` uplink delivered, and the store it left."""
 
 import json
 from collections import Counter, deque

@@ -35,7 +35,8 @@ def demo(seconds: int, nodes: int, speed: int, seed: int, keep: str | None,
     """Show a street at dusk: lamps, bins and parking bays, a gateway, and what reaches the city.
 
     Every node runs the firmware that an ESP32 runs; the gateway is 'faubourg run' in a process of
-    its own; they talk CoAP over UDP on this machine. Exit 0 only if no reading is missing or double.
+    its own; they talk CoAP over UDP on this machine. Exit 0 only if no reading is missing or
+    double.
 
     \b
     faubourg-sim demo --seconds 20

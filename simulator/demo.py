@@ -1,4 +1,4 @@
-"""The demo: a street of real nodes over UDP, the gateway in a process of its own, the city's file."""
+"""The demo: real nodes over UDP, the gateway in a process of its own, the city's file."""
 
 import asyncio
 import contextlib

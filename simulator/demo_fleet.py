@@ -121,8 +121,9 @@ class DemoFleet:
         registered = Counter(kind[endpoint] for endpoint in self.registered)
         taken = Counter(kind[endpoint] for endpoint, _, _ in self.account.taken)
         arrived = Counter(kind.get(endpoint) for endpoint, _, _ in delivered)
-        return tuple(FurnitureTally(each, nodes[each], registered[each], taken[each], arrived[each])
-                     for each in sorted(nodes, reverse=True))
+        return tuple(
+            FurnitureTally(each, nodes[each], registered[each], taken[each], arrived[each])
+            for each in sorted(nodes))
 
     def picture(self) -> StreetPicture:
         """Return the truth in the street now."""

@@ -90,7 +90,8 @@ class Screen:
             self._live.update(draw(self._title, progress, street, chain, latest), refresh=True)
         elif time.monotonic() >= self._next_line_s:
             self._next_line_s = time.monotonic() + self.LINE_EVERY_S
-            self.say(f"{_clock(street.local_time_s)}  {chain.registered}/{chain.nodes} registered, "
+            self.say(f"{_clock(street.local_time_s)}  "
+                     f"{chain.registered}/{chain.nodes} registered, "
                      f"{street.lamps_lit}/{street.lamps} lamps lit, "
                      f"{street.bays_occupied}/{street.bays} bays taken; readings: "
                      f"{chain.readings_taken} taken, {chain.readings_stored} stored, "
@@ -138,10 +139,12 @@ def _street_table(street: StreetPicture) -> Table:
     table.add_row("sun", f"{street.sun_elevation:+.1f}°, {night}, {street.daylight_lux:,.0f} lx")
     table.add_row("lamps", f"{_bar(street.lamps_lit, street.lamps)} "
                            f"{street.lamps_lit} of {street.lamps} lit, {street.power_w:,.0f} W")
-    table.add_row("bins", f"{_bar(street.fill_percent_mean, 100)} {street.fill_percent_mean:.0f} % "
-                          f"full, {street.bins_full} over 80 %, {street.bins_emptied} emptied")
-    table.add_row("parking", f"{_bar(street.bays_occupied, street.bays)} {street.bays_occupied} of "
-                             f"{street.bays} taken, {street.cars_moved} cars came or went")
+    mean = street.fill_percent_mean
+    table.add_row("bins", f"{_bar(mean, 100)} {mean:.0f} % full, "
+                          f"{street.bins_full} over 80 %, {street.bins_emptied} emptied")
+    table.add_row("parking", f"{_bar(street.bays_occupied, street.bays)} "
+                             f"{street.bays_occupied} of {street.bays} taken, "
+                             f"{street.cars_moved} cars came or went")
     return table
 
 

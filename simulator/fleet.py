@@ -65,7 +65,6 @@ def _place(street: Street, number: int, settings: Callable[[str, str], Settings]
     store = MemoryStore()
     name = f"{furniture} {number + 1}"
     fit, truth = _fitting(street, furniture, rng)
-    board = VirtualBoard(furniture, number, rng, on_reset=lambda: None, store=store)
 
     def make_node(on_reset: Callable[[], None]) -> Node:
         fresh = VirtualBoard(furniture, number, rng, on_reset, store)
@@ -78,8 +77,8 @@ def _place(street: Street, number: int, settings: Callable[[str, str], Settings]
 def _fitting(street: Street, furniture: str, rng: random.Random):
     """Return (what fits a board with its sensors, the truth they look at, as Place's fields)."""
     if furniture == "bin":
-        container = street.add_bin()
-        return lambda board: fit_bin(board, container, BIN_HEIGHT_MM, rng), {"container": container}
+        place = street.add_bin()
+        return lambda board: fit_bin(board, place, BIN_HEIGHT_MM, rng), {"container": place}
     if furniture == "parking":
         bays = tuple(street.add_bay() for _ in range(BAYS_PER_NODE))
         return lambda board: fit_parking(board, bays, rng), {"bays": bays}
