@@ -10,8 +10,11 @@ from protocol.errors import ProtocolError
 
 KEY = "meter"
 SAVE_INTERVAL_MS = 900000
-# More than this between two readings of a lamp's meter is a chip's or a bus's error.
-ENERGY_STEP_MWH_MAX = 1000000
+# What a lamp cannot have used is an error of chip or bus: more than 2 kW since the last reading, with
+# some play for a chip that counts in steps, or 1 kWh before the first.
+POWER_W_MAX = 2000
+ENERGY_PLAY_MWH = 2000
+FIRST_ENERGY_MWH_MAX = 1000000
 
 
 class Counters:
@@ -22,14 +25,19 @@ class Counters:
         saved = _decode(store.read(KEY))
         self.energy_mwh, self._chip_mwh, self.lamp_on_ms, self.switches, self.was_on = saved
         self._known = saved[:]
+        self._read_at_ms = None
 
-    def add_energy(self, chip_mwh):
+    def add_energy(self, chip_mwh, now_ms):
         """Count what the chip counted since it was last asked; it counts from its own start."""
+        possible = FIRST_ENERGY_MWH_MAX
+        if self._read_at_ms is not None:
+            possible = ENERGY_PLAY_MWH + (now_ms - self._read_at_ms) * POWER_W_MAX // 3600
+        self._read_at_ms = now_ms
         step = chip_mwh - self._chip_mwh
         if step < 0:
             # The chip has restarted: all it shows is new.
             step = chip_mwh
-        if 0 <= step <= ENERGY_STEP_MWH_MAX:
+        if step <= possible:
             self.energy_mwh += step
         self._chip_mwh = chip_mwh
 

@@ -213,7 +213,7 @@ class Furniture:
             self._report_path((3418, 0, flag))
         if reading is None:
             return
-        self.counters.add_energy(reading.energy_mwh)
+        self.counters.add_energy(reading.energy_mwh, now_ms)
         if not is_settled:
             return
         nominal_mw = self.configuration.get(3416, 36) * 1000

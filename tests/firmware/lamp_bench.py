@@ -97,10 +97,11 @@ class Bench:
 
     def __init__(self, store=None, lux=None, has_motion=False, has_meter=True, cause="power",
                  place=ANGERS, supply="permanent", report_interval_s=None,
-                 mac=b"\x24\x6f\x28\x00\x00\x01", **furniture):
+                 mac=b"\x24\x6f\x28\x00\x00\x60", energy_mws=0, **furniture):
         self.store = store or Store()
         self.board = Board(self.store, lux, has_motion, has_meter, cause, mac)
         self.luminaire = self.board.dimmer
+        self.luminaire.energy_mws = energy_mws
         settings = Settings(server_uri="coap://gateway:5683", supply=supply, furniture=furniture,
                             report_interval_s=report_interval_s, **place)
         self.clock = Clock(settings.timezone)
