@@ -10,7 +10,7 @@ SAMPLES = 3
 
 
 class BatteryDivider:
-    """`adc` has read_uv() (machine.ADC, calibrated by eFuse); `ratio` is battery to pin voltage."""
+    """`adc` has read_uv() (machine.ADC); `ratio` is battery voltage to pin voltage."""
 
     def __init__(self, adc, ratio):
         self._adc = adc

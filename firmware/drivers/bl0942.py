@@ -9,8 +9,8 @@ and all bytes before it. With Vref = 1.218 V the registers are
     WATT = 3537 x I x V x cos / Vref**2       FREQ = 1 MHz / f
     one CF_CNT is 1638.4 x 256 s x WATT
 
-The scale below is that of the datasheet's circuit: 1 mOhm shunt, divider 5 x 390 kOhm over 510 Ohm.
-UART: 4800 baud 8N1 (9600 with SCLK_BPS high); an answer takes 50 ms at 4800 baud.
+The scale below is that of the datasheet's circuit: 1 mOhm shunt, divider 5 x 390 kOhm over 510
+Ohm. UART: 4800 baud 8N1 (9600 with SCLK_BPS high); an answer takes 50 ms at 4800 baud.
 
 Tested against traces made from the datasheet; not yet run on the chip.
 """
@@ -33,7 +33,7 @@ PULSES_STEP_MAX = 1 << 16
 
 
 class Bl0942:
-    """`uart` has read() -> bytes or None and write(bytes); `errors` counts answers that were none."""
+    """`uart` has read() -> bytes or None and write(bytes); `errors` counts missing answers."""
 
     def __init__(self, uart):
         self._uart = uart
@@ -43,7 +43,7 @@ class Bl0942:
         self.errors = 0
 
     def read(self):
-        """Return the MeterReading that the chip sent since the last call, or None; ask for the next."""
+        """Return the MeterReading that came since the last call, or None; ask for the next."""
         answer = self._uart.read()
         reading = None
         if self._is_asked:

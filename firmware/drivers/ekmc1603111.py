@@ -1,7 +1,7 @@
 """Panasonic EKMC1603111 passive infrared motion sensor (PaPIRs, digital output, 12 m).
 
-The output is high while something warm moves, open otherwise: the pin needs a pull-down. For up to 30 s
-after power-up (datasheet: "circuit stability time") it may show motion that is none.
+The output is high while something warm moves, open otherwise: the pin needs a pull-down. For up
+to 30 s after power-up (datasheet: "circuit stability time") it may show motion that is none.
 
 Tested against a fake pin; not yet run on the sensor.
 """

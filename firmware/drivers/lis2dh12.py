@@ -1,8 +1,9 @@
 """ST LIS2DH12 accelerometer on I2C (datasheet DocID025056, section 8 register description).
 
-WHO_AM_I (0x0F) is 0x33. CTRL_REG1 (0x20) = 0x27: 10 Hz, x, y and z on. CTRL_REG4 (0x23) = 0x88: block
-data update, +-2 g, high resolution. Output from 0x28, two bytes per axis, least significant first, 12 bits
-left-justified at 1 mg per digit; bit 7 of the register address lets a transfer go on to the next.
+WHO_AM_I (0x0F) is 0x33. CTRL_REG1 (0x20) = 0x27: 10 Hz, x, y and z on. CTRL_REG4 (0x23) = 0x88:
+block data update, +-2 g, high resolution. Output from 0x28, two bytes per axis, least
+significant first, 12 bits left-justified at 1 mg per digit; bit 7 of the register address lets
+a transfer go on to the next.
 
 Tested against traces made from the datasheet; not yet run on the chip.
 """

@@ -1,8 +1,9 @@
 """The frequency of an inductive loop's oscillator from a hardware pulse counter.
 
-The counter (machine.Counter, on the ESP32 from MicroPython 1.26: the PCNT peripheral, with its 16 bits extended in
-software) never stops; a reading is the pulses since the last reading over the time since then, so the
-gate is the detector's own interval, and no pulse is missed. At 500 ms one microsecond of doubt is 2 ppm.
+The counter (machine.Counter, on the ESP32 from MicroPython 1.26: the PCNT peripheral, with its
+16 bits extended in software) never stops; a reading is the pulses since the last reading over
+the time since then, so the gate is the detector's own interval, and no pulse is missed. At 500
+ms one microsecond of doubt is 2 ppm.
 
 Tested against a fake counter; not yet run on the circuit.
 """

@@ -1,8 +1,8 @@
 """MaxBotix MB7389 HRXL-MaxSonar-WRMT ultrasonic rangefinder on a UART (datasheet PD11500).
 
-IP67, 1 mm resolution, 300 to 5000 mm. While its supply is on it ranges 6.67 times a second and sends each
-result as "R", four digits, carriage return: 9600 baud 8N1, TTL levels. 0300 is that or nearer,
-5000 is no target. After power-up it sends lines of text before the first result.
+IP67, 1 mm resolution, 300 to 5000 mm. While its supply is on it ranges 6.67 times a second and
+sends each result as "R", four digits, carriage return: 9600 baud 8N1, TTL levels. 0300 is that
+or nearer, 5000 is no target. After power-up it sends lines of text before the first result.
 
 Tested against traces made from the datasheet; not yet run on the sensor.
 """

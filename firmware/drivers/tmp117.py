@@ -1,9 +1,10 @@
 """Texas Instruments TMP117 thermometer on I2C (datasheet SNOSD82, section 7.6 register map).
 
-16-bit registers, most significant byte first. Temp_Result (0x00) is signed, 7.8125 m degrees Celsius per
-count, and 0x8000 until the first conversion. Configuration (0x01) = 0x0210: continuous, one
-conversion a second, no averaging (3.5 uA), ALERT in therm mode, active low. THigh_Limit (0x02) and TLow_Limit (0x03) have
-the result's scale. Device_ID (0x0F) is 0x0117 in bits 11:0.
+16-bit registers, most significant byte first. Temp_Result (0x00) is signed, 7.8125 m degrees
+Celsius per count, and 0x8000 until the first conversion. Configuration (0x01) = 0x0210:
+continuous, one conversion a second, no averaging (3.5 uA), ALERT in therm mode, active low.
+THigh_Limit (0x02) and TLow_Limit (0x03) have the result's scale. Device_ID (0x0F) is 0x0117 in
+bits 11:0.
 
 ALERT pulls its pin low from the high limit until below the low one: it wakes the sleeping board at
 once when a bin burns.
@@ -38,7 +39,7 @@ class Tmp117:
         self.errors = 0
 
     def read_centicelsius(self):
-        """Return the temperature in 1/100 degree Celsius, or None: not there, or started just now."""
+        """Return 1/100 degrees Celsius, or None: not there, or started just now."""
         try:
             if not self._is_running():
                 return None
@@ -51,7 +52,7 @@ class Tmp117:
         return counts * 25 // 32
 
     def _is_running(self):
-        """After a loss of supply the limits and the mode are back at their defaults: set them again."""
+        """After a loss of supply limits and mode are back at their defaults: set them again."""
         if self._read(CONFIGURATION) & SETTING_MASK == CONTINUOUS_1HZ_THERM:
             return True
         if self._read(DEVICE_ID) & ID_MASK != TMP117_ID:

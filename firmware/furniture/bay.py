@@ -1,7 +1,10 @@
-"""One parking bay: its loop's detector, how long it was occupied, and what of it survives a reset."""
+"""One parking bay: its loop's detector, its stays, and what survives a reset."""
 
 from firmware.furniture.loop_detector import (
-    SETTLING_READINGS, SILENT, LoopDetector, shift_ppm,
+    SETTLING_READINGS,
+    SILENT,
+    LoopDetector,
+    shift_ppm,
 )
 from firmware.furniture.quality import SUSPICIOUS
 
@@ -13,12 +16,9 @@ DAY_CHECK_MS = 60 * 1000
 # Loop status, resource 7 of object 42801.
 WORKING, CALIBRATING, NO_OSCILLATION, OUT_OF_RANGE, UNSTABLE = range(5)
 
-# Writable resources of object 42801 and the names under which they are saved.
-_CONFIGURED = {1: "threshold_ppm", 2: "hysteresis_ppm", 3: "dwell_ms"}
-
 
 class Bay:
-    """Bay `number` (from 0) above `loop`; `values` are the settings, `saved` the written values."""
+    """Bay `number` (from 0) above `loop`; `saved` is the SavedValues of all bays."""
 
     def __init__(self, number, loop, values, saved, clock):
         self.number = number
@@ -28,9 +28,9 @@ class Bay:
         self._clock = clock
         overstay_s = values["overstay_s"]
         self._overstay_ms = None if overstay_s is None else overstay_s * 1000
-        configured = [self._get(_CONFIGURED[key], values[_CONFIGURED[key]]) for key in (1, 2, 3)]
         baseline_mhz = self._get("baseline_mhz")
-        self.detector = LoopDetector(*(configured + [baseline_mhz]))
+        self.detector = LoopDetector(
+            values["threshold_ppm"], values["hysteresis_ppm"], values["dwell_ms"], baseline_mhz)
         self._saved_mhz = baseline_mhz
         self._saved_ms = None
         self._last_stay_ms = 0
@@ -111,11 +111,6 @@ class Bay:
             return CALIBRATING
         return UNSTABLE if not self.is_trusted() else WORKING
 
-    def configure(self, resource_id, value):
-        """Take over a written threshold, hysteresis or dwell time."""
-        setattr(self.detector, _CONFIGURED[resource_id], value)
-        self._put(_CONFIGURED[resource_id], value)
-
     def recalibrate(self, now_ms):
         """Take the bay as empty now; return False without a sound loop."""
         was_occupied, since_ms = self.detector.is_occupied, self.detector.changed_ms
@@ -133,7 +128,7 @@ class Bay:
         return self._get("calibrated_s")
 
     def save(self, now_ms, is_changed):
-        """Write the day's count with a transition, and the baseline when it is new or has moved."""
+        """Write the day's count at a transition, the baseline when it is new or moved."""
         detector = self.detector
         if is_changed:
             self._put("day", self._day)

@@ -27,7 +27,8 @@ HALF_LIFE_MS = 7 * DAY_MS
 def agree(shots_mm):
     """Return (distance_mm, agreeing): the median of the shots that agree with the median.
 
-    Shots that are None (no echo) are left out; a shot agrees within 30 mm. (None, 0) without shots.
+    Shots that are None (no echo) are left out; a shot agrees within 30 mm. (None, 0) without
+    shots.
     """
     heard = sorted([shot for shot in shots_mm if shot is not None])
     if not heard:
@@ -135,7 +136,7 @@ class Filling:
         self.empty = self.permille <= self.low_permille + band
 
     def _learn_speed(self, now_ms):
-        """Add the contents since the last reckoning; older history fades with a week's half-life."""
+        """Add the contents since the last reckoning; history fades, by half in a week."""
         span_ms = now_ms - self._since_ms
         if span_ms < SPEED_AFTER_MS:
             return

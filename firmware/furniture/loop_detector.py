@@ -1,24 +1,25 @@
 """Occupancy of a parking bay from the frequency of an inductive loop's oscillator.
 
 A pure core: a frequency and an uptime go in, a state with its quality comes out. Metal above the
-loop lowers its inductance, so it *raises* the frequency, by some 0.1 to 3 %. Weather moves it too, by
-less than that and slowly. The core keeps a baseline, the frequency of the empty bay, and judges
-the shift from it in parts per million (ppm).
+loop lowers its inductance, so it *raises* the frequency, by some 0.1 to 3 %. Weather moves it
+too, by less than that and slowly. The core keeps a baseline, the frequency of the empty bay,
+and judges the shift from it in parts per million (ppm).
 
 When is a baseline learned?
 * It follows the frequency, at most 2 ppm a second, while the bay is known to be free and the shift
   is small. It never follows while the bay is occupied: a car that stays for weeks is not learned.
-* A frequency below the baseline shows that the baseline is wrong (no metal lowers it), so downwards
-  it follows within seconds.
-* After a reset a saved baseline decides, if the frequency is plausible against it: near it, the bay
-  is free; above the threshold, occupied; in between, unknown; far below it, the loop is another.
+* A frequency below the baseline shows that the baseline is wrong (no metal lowers it), so
+  downwards it follows within seconds.
+* After a reset a saved baseline decides, if the frequency is plausible against it: near it, the
+  bay is free; above the threshold, occupied; in between, unknown; far below it, the loop is
+  another.
 * A first boot has no baseline and does not guess: the bay is unknown until a step of the size of
   a car shows which of the two levels is the empty one, or until a technician says that it is empty
   (`recalibrate`). No time of waiting makes a baseline.
 
-When does a bay become free? When the shift falls below the release level (threshold less hysteresis).
-After an hour's stay the weather may have moved that level: then a fall must be as deep as the car
-was high, and fast, or reach half the release level.
+When does a bay become free? When the shift falls below the release level (threshold less
+hysteresis). After an hour's stay the weather may have moved that level: then a fall must be as
+deep as the car was high, and fast, or reach half the release level.
 """
 
 from firmware.furniture.quality import (
@@ -55,9 +56,10 @@ NOISE_SHARE = 16
 class LoopDetector:
     """One bay.
 
-    `is_occupied` is None while unknown; `changed_ms` is the uptime of the last change. `baseline_mhz`
-    is in 1/1000 Hz, and `is_learned` once it stands for the empty bay. `fault` is None, "open", "short"
-    or "silent". `quality`, `quality_level` belong to the latest reading.
+    `is_occupied` is None while unknown; `changed_ms` is the uptime of the last change.
+    `baseline_mhz` is in 1/1000 Hz, and `is_learned` once it stands for the empty bay. `fault`
+    is None, "open", "short" or "silent". `quality`, `quality_level` belong to the latest
+    reading.
     """
 
     def __init__(self, threshold_ppm, hysteresis_ppm, dwell_ms, baseline_mhz=None):

@@ -1,11 +1,11 @@
 """Parking bays: one inductive loop, one detector, one instance each.
 
-Objects 3431 (parking sensor), 3318 (loop frequency, for diagnosis) and 42801 (loop calibration), with the
-bay's number as instance; 3411 on a node with a battery. A change is reported at once with the time of the transition,
-all bays once an hour.
+Objects 3431 (parking sensor), 3318 (loop frequency, for diagnosis) and 42801 (loop
+calibration), with the bay's number as instance; 3411 on a node with a battery. A change is
+reported at once with the time of the transition, all bays once an hour.
 """
 
-from firmware.furniture.battery_object import BatteryRole
+from firmware.furniture.battery_role import BatteryRole
 from firmware.furniture.bay import Bay
 from firmware.furniture.furniture_object import FurnitureObject, check_range, check_text
 from firmware.lwm2m_object import Refused
@@ -27,6 +27,9 @@ VALUE, UNITS = 5700, 5701
 BASELINE, THRESHOLD, HYSTERESIS, DWELL, RECALIBRATE = range(5)
 CALIBRATION_QUALITY, SHIFT, STATUS, CALIBRATED = range(5, 9)
 
+# Writable resources of object 42801, as settings and detector call them.
+DETECTOR_SETTINGS = {THRESHOLD: "threshold_ppm", HYSTERESIS: "hysteresis_ppm", DWELL: "dwell_ms"}
+
 _PARKING_RESOURCES = (
     OCCUPANCY, DURATION, DAILY_DURATION, FORBIDDEN, SENSOR_TYPE, TIMESTAMP, QUALITY, QUALITY_LEVEL,
 )
@@ -36,7 +39,10 @@ _CALIBRATION_RESOURCES = (
 
 
 class Furniture:
-    """The bays of a node."""
+    """The bays of a node.
+
+    What servers wrote is kept in the store's `parking`, baselines and the day's count in `bays`.
+    """
 
     is_sleepy = False
 
@@ -45,16 +51,20 @@ class Furniture:
         self._clock = clock
         self._report = report
         self._saved = saved = SavedValues(board.store, "parking")
+        self._state = SavedValues(board.store, "bays")
+        self._values = values
+        self.is_locked = False
         self._report_interval_ms = (settings.report_interval_s or REPORT_INTERVAL_S) * 1000
         self._bays = []
         for loop in board.loops[:values["bays"]]:
-            self._bays.append(Bay(len(self._bays), loop, values, saved, clock))
+            self._bays.append(Bay(len(self._bays), loop, values, self._state, clock))
+        self._configure()
         self._read_ms = 0
         self._report_ms = None
         self._battery_ms = 0
-        self._battery = None
+        self._role = None
         if board.battery is not None:
-            self._battery = BatteryRole(board.battery, saved, report)
+            self._role = BatteryRole(board.battery, saved, report)
         self.objects = self._make_objects()
 
     def _make_objects(self):
@@ -64,7 +74,23 @@ class Furniture:
             FurnitureObject(FREQUENCY, self, (VALUE, UNITS), (), count),
             FurnitureObject(CALIBRATION, self, _CALIBRATION_RESOURCES, (RECALIBRATE,), count),
         )
-        return objects if self._battery is None else objects + (self._battery.object,)
+        return objects if self._role is None else objects + (self._role,)
+
+    def _configure(self):
+        """Give each detector what servers wrote for its bay, and the settings for the rest."""
+        for bay in self._bays:
+            for resource_id in DETECTOR_SETTINGS:
+                name = DETECTOR_SETTINGS[resource_id]
+                value = self._saved.get(_name(bay.number, resource_id), self._values[name])
+                setattr(bay.detector, name, value)
+
+    def reset_configuration(self):
+        """Forget what servers wrote; the settings hold again, and the measured baselines."""
+        self._saved.clear()
+        self._saved.commit()
+        self._configure()
+        if self._role is not None:
+            self._role.reset_configuration()
 
     def next_timeout_ms(self):
         """Return when the loops are read again."""
@@ -77,9 +103,9 @@ class Furniture:
         self._read_ms = now_ms + self._read_interval_ms()
         for bay in self._bays:
             self._read(bay, now_ms)
-        if self._battery is not None and now_ms >= self._battery_ms:
+        if self._role is not None and now_ms >= self._battery_ms:
             self._battery_ms = now_ms + BATTERY_INTERVAL_MS
-            self._battery.measure(now_ms)
+            self._role.measure(now_ms)
         if self._report_ms is None:
             # The first heartbeat once the loops have settled.
             self._report_ms = now_ms + self._bays[0].settling_ms(self._read_interval_ms())
@@ -115,8 +141,8 @@ class Furniture:
             self._tell(bay, (OCCUPANCY, DURATION, DAILY_DURATION, QUALITY, QUALITY_LEVEL), now_ms)
             if bay.detector.frequency_hz is not None:
                 self._report((FREQUENCY, bay.number, VALUE), bay.detector.frequency_hz, now_ms)
-        if self._battery is not None:
-            self._battery.report_all(now_ms)
+        if self._role is not None:
+            self._role.report_all(now_ms)
 
     def value(self, path):
         """Return the value of one of a bay's resources, or None if it is not there now."""
@@ -182,14 +208,15 @@ class Furniture:
         if object_id == PARKING:
             self._saved.put("type", value)
         else:
-            self._bays[instance_id].configure(resource_id, value)
+            self._saved.put(_name(instance_id, resource_id), value)
 
     def written(self):
-        """Make what was written durable."""
+        """Make what was written durable, and judge by it."""
         self._saved.commit()
+        self._configure()
 
     def execute(self, path):
-        """Recalibrate: a technician says that the bay is empty. 4.00 while the loop is not sound."""
+        """Recalibrate: a technician sees an empty bay. 4.00 while the loop is not sound."""
         bay = self._bays[path[1]]
         was_occupied = bay.detector.is_occupied
         if not bay.recalibrate(self._clock.now_ms):
@@ -197,3 +224,7 @@ class Furniture:
         if was_occupied is not False:
             self._tell(bay, (OCCUPANCY, QUALITY, QUALITY_LEVEL), self._clock.now_ms)
         self._report((CALIBRATION, bay.number, STATUS), bay.status(), self._clock.now_ms)
+
+
+def _name(bay_number, resource_id):
+    return "42801/%d/%d" % (bay_number, resource_id)

@@ -41,8 +41,8 @@ class Tilt:
     """`angle_mrad` (None before the first reading) and `is_out`: beyond the limit for good.
 
     The state changes after three readings that agree, and back only 87 mrad (5 degrees) below the
-    limit. `is_unconfirmed`: the last reading disagrees with the state. A reading whose length is far from 1 g
-    says that the bin is being moved, not how it stands, and is left out.
+    limit. `is_unconfirmed`: the last reading disagrees with the state. A reading whose length
+    is far from 1 g says that the bin is being moved, not how it stands, and is left out.
     """
 
     def __init__(self, limit_mrad):

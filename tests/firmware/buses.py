@@ -1,4 +1,4 @@
-"""Buses that hold a driver to a script: what it may ask, byte for byte, and what the chip answers."""
+"""Buses that hold a driver to a script, byte for byte."""
 
 
 class ScriptedI2C:
@@ -28,7 +28,7 @@ class ScriptedI2C:
 
 
 class ScriptedUart:
-    """A machine.UART that gives `chunks` one per read (None: nothing came) and keeps what is written."""
+    """A machine.UART that gives one chunk per read (None: nothing came)."""
 
     def __init__(self, *chunks):
         self._chunks = list(chunks)

@@ -1,12 +1,11 @@
 """The bin as a furniture: what it measures, reports and lets servers write."""
 
-from tests.firmware.fake_board import NOON_S, Board, Street
-from tests.portable import raises
-
 from firmware.furniture.bin import Furniture
 from firmware.lwm2m_object import Refused
 from protocol import object_table
 from protocol.number import Decimal
+from tests.firmware.fake_board import NOON_S, Board, Street
+from tests.portable import raises
 
 HOUR_S = 3600
 
@@ -199,7 +198,9 @@ def test_written_height_changes_the_geometry():
 def test_impossible_values_are_refused():
     one = street(shape=[[50, 400], [100, 1000]])
     object_3435 = one.object(3435)
-    for resource_id, value in ((1, 60), (1, 5), (4, 101), (6, -1), (14, 0), (16, 0), (18, "x" * 65)):
+    text = "x" * 65
+    for resource_id, value in (
+            (1, 60), (1, 5), (4, 101), (6, -1), (14, 0), (16, 0), (18, text)):
         assert raises(Refused, object_3435.check, 0, resource_id, value).code == 0x80
     assert raises(Refused, one.object(3429).check, 0, 5, 4).code == 0x80
 
@@ -250,6 +251,18 @@ def test_mandatory_resources_are_there_after_the_first_measurement():
         there = one.object(object_id).resource_ids(0)
         for resource_id in resource_ids:
             assert resource_id in there
+
+
+def test_configuration_reset_brings_the_settings_back_and_keeps_the_counter():
+    one = street()
+    one.board.distance_mm = 100
+    one.run(60)
+    one.board.distance_mm = 980
+    one.run(HOUR_S)
+    one.write(3435, 0, 4, 50)
+    one.write(3411, 0, 5, 30)
+    one.furniture.reset_configuration()
+    assert (one.read(3435, 0, 4), one.read(3411, 0, 5), one.read(3435, 0, 19)) == (80, 20, 1)
 
 
 def test_a_day_costs_at_most_thirty_flash_writes():

@@ -1,10 +1,9 @@
 """Fire, tilt and battery of a bin."""
 
-from tests.portable import seeded_bytes
-
 from firmware.furniture.battery import Battery, level_percent
 from firmware.furniture.fire import FireDetector
 from firmware.furniture.tilt import Tilt, angle_mrad, square_root
+from tests.portable import seeded_bytes
 
 MINUTE_MS = 60000
 

@@ -1,10 +1,9 @@
 """Full, empty, emptied and the speed of filling, from distances."""
 
-from tests.portable import seeded_bytes
-
 from firmware.furniture.container import Container
 from firmware.furniture.filling import DAY_MS, Filling, agree
 from firmware.furniture.quality import ACCEPTED, PROBABLY_REJECTED, REJECTED, SUSPICIOUS
+from tests.portable import seeded_bytes
 
 HOUR_MS = 3600 * 1000
 

@@ -1,12 +1,11 @@
 """The bin's chips, against traces made from their datasheets."""
 
-from tests.firmware.buses import FakePin, ScriptedI2C, ScriptedUart
-from tests.portable import seeded_bytes
-
 from firmware.drivers.battery_divider import BatteryDivider
 from firmware.drivers.lis2dh12 import Lis2dh12
 from firmware.drivers.mb7389 import BUFFER_MAX, Mb7389
 from firmware.drivers.tmp117 import Tmp117
+from tests.firmware.buses import FakePin, ScriptedI2C, ScriptedUart
+from tests.portable import seeded_bytes
 
 
 def rangefinder(*chunks):

@@ -1,12 +1,11 @@
 """The lamp's chips, against traces made from their datasheets."""
 
-from tests.firmware.buses import FakePin, ScriptedI2C, ScriptedUart
-from tests.portable import seeded_bytes
-
 from firmware.drivers.bl0942 import Bl0942, is_packet
 from firmware.drivers.dimmer_1_10v import Dimmer
 from firmware.drivers.ekmc1603111 import Ekmc1603111
 from firmware.drivers.veml7700 import Veml7700
+from tests.firmware.buses import FakePin, ScriptedI2C, ScriptedUart
+from tests.portable import seeded_bytes
 
 
 class FakePwm:

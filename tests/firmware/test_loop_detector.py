@@ -1,9 +1,8 @@
 """A bay's occupancy from its loop's frequency, scored against the truth."""
 
-from tests.portable import seeded_bytes
-
 from firmware.furniture.loop_detector import LoopDetector
 from firmware.furniture.quality import ACCEPTED, PROBABLY_REJECTED, REJECTED, SUSPICIOUS
+from tests.portable import seeded_bytes
 
 FREE_HZ = 60000
 CAR_HZ = 60480  # +8000 ppm
@@ -225,7 +224,8 @@ def test_baseline_learned_with_metal_present_is_corrected_within_a_minute_of_its
 
 
 def test_open_short_and_silent_loops_are_rejected_with_certainty():
-    for frequency_hz, fault in ((12000, "open"), (400000, "short"), (0, "silent"), (None, "silent")):
+    for frequency_hz, fault in (
+            (12000, "open"), (400000, "short"), (0, "silent"), (None, "silent")):
         bay = known_free()
         detector = bay.feed(frequency_hz, 3)
         assert detector.fault == fault
@@ -273,8 +273,8 @@ def scored(seed, noise_hz):
         for second in range(20 + stay % 120):
             index += 1
             drift_hz = 200 - abs(index % 14400 - 7200) // 36
-            hz = FREE_HZ + car_hz + drift_hz + (noise[index % 7200] % (2 * noise_hz + 1)) - noise_hz
-            bay.feed(hz, 1)
+            noise_now_hz = noise[index % 7200] % (2 * noise_hz + 1) - noise_hz
+            bay.feed(FREE_HZ + car_hz + drift_hz + noise_now_hz, 1)
             total += 1
             if second > 5 and bay.detector.is_occupied is not is_car:
                 wrong += 1

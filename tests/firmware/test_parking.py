@@ -1,12 +1,11 @@
 """Parking bays as a furniture: what they report, count, keep and let servers write."""
 
-from tests.firmware.fake_board import NOON_S, Board, Street
-from tests.portable import raises
-
 from firmware.furniture.parking import Furniture
 from firmware.lwm2m_object import Refused
 from protocol import object_table
 from protocol.number import Decimal
+from tests.firmware.fake_board import NOON_S, Board, Street
+from tests.portable import raises
 
 FREE_HZ = 60000
 CAR_HZ = 60480
@@ -236,3 +235,11 @@ def test_units_of_the_frequency_are_hertz():
     one = calibrated()
     assert one.read(3318, 0, 5701) == "Hz"
     assert one.read(42801, 0, 0) == Decimal(FREE_HZ * 1000, -3)
+
+
+def test_configuration_reset_brings_the_settings_back_and_keeps_the_baseline():
+    one = calibrated()
+    one.write(42801, 0, 1, 9000)
+    one.furniture.reset_configuration()
+    assert one.read(42801, 0, 1) == 4000
+    assert one.read(42801, 0, 0) == FREE_HZ
