@@ -194,7 +194,9 @@ class Server:
             coap.add_option(options, coap.BLOCK1, exchange.block1.encode())
             exchange.block1 = None
         payload = response.payload
-        asked = exchange.block2 or Block(0, False, self._szx)
+        asked = exchange.block2
+        if asked is None or not coap.is_success(code):
+            asked = Block(0, False, self._szx)
         szx = min(asked.szx, self._szx)
         if asked.number and asked.offset() >= len(payload):
             code, options, payload = coap.BAD_REQUEST, [], b""
