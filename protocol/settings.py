@@ -17,8 +17,9 @@ class Settings:
     `server_uri` "coap://host:port", `lifetime_s`, `registration_spread_s`, `timezone` (POSIX TZ),
     `latitude_e6` and `longitude_e6` (microdegrees, both or neither), `asset`, `name`, `supply`
     "permanent" or "switched", `report_interval_s` (None: the furniture's own),
-    `queue_readings_max`, `awake_window_s`, and `furniture`: what was given of the furniture's own settings; the whole of
-    them is `furniture_values`. Raises DecodeError with the key and what is allowed.
+    `queue_readings_max`, `awake_window_s`, and `furniture`: what was given of the furniture's own
+    settings, the whole of which is `furniture_values`. Raises DecodeError with the key and what is
+    allowed.
     """
 
     _fields = (
@@ -51,14 +52,12 @@ class Settings:
     def server(self):
         """Return (host, port) of `server_uri`; an IPv6 address without its brackets."""
         scheme, _, authority = self.server_uri.partition("://")
-        host, _, port = authority.partition(":")
-        if authority[:1] == "[":
-            host, _, port = authority[1:].partition("]")
-            port = port[1:] if port[:1] == ":" else port
-        port = port or str(COAP_PORT)
-        if scheme != "coap" or not host or "/" in authority or not _is_port(port):
+        end = authority.find("]") + 1 if authority[:1] == "[" else len(authority.split(":")[0])
+        host = authority[:end].strip("[]")
+        port = authority[end:] or ":%d" % COAP_PORT
+        if scheme != "coap" or not host or "/" in host or port[0] != ":" or not _is_port(port[1:]):
             raise DecodeError("server_uri must be coap://host:port")
-        return host, int(port)
+        return host, int(port[1:])
 
     def furniture_values(self, furniture):
         """Return the settings of `furniture` ("lamp", "bin" or "parking") as a complete dict."""
