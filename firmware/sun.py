@@ -2,8 +2,8 @@
 
 Low-precision position of the sun (The Astronomical Almanac, section C, "Low precision formulas for
 the Sun"): 0.01 degree from 1950 to 2050, which is a few seconds of time at the latitude of Angers.
-Angles are integers of TURN to a full circle, sines and cosines integers of ONE to 1; both are found
-by CORDIC, whose numbers stay below 2**30, so that MicroPython keeps them off its heap.
+Angles are integers of TURN to a full circle, sines and cosines integers of ONE to 1; both are
+found by CORDIC, whose numbers stay below 2**30, so that MicroPython keeps them off its heap.
 """
 
 TURN = 1 << 28
@@ -75,7 +75,7 @@ def _position(unix_s):
 
 
 def _hour_angle_cosine(sine, cosine, latitude_e6, altitude):
-    """Return as a fraction (of numbers up to ONE) the cosine at which the sun passes `altitude`."""
+    """Return the fraction (of numbers up to ONE) that is the cosine at `altitude`."""
     latitude_cosine, latitude_sine = _polar(_angle(latitude_e6, 1000000))
     return (_polar(_angle(altitude, 1000))[1] - latitude_sine * sine // ONE,
             latitude_cosine * cosine // ONE)

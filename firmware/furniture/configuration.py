@@ -9,7 +9,10 @@ KEY = "lamp"
 
 
 class Configuration:
-    """Integers, booleans and maps by object and resource id; `defaults` has one for each pair."""
+    """Integers, booleans and maps by object and resource id.
+
+    `defaults` has one for each, under object_id << 16 | resource_id.
+    """
 
     def __init__(self, store, defaults):
         self._defaults = defaults
@@ -17,8 +20,8 @@ class Configuration:
 
     def get(self, object_id, resource_id):
         """Return the written value, else the default."""
-        return self._saved.get(object_id << 16 | resource_id,
-                               self._defaults[object_id, resource_id])
+        key = object_id << 16 | resource_id
+        return self._saved.get(key, self._defaults[key])
 
     def put(self, object_id, resource_id, value):
         """Take over a written value; durable after commit()."""

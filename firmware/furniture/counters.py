@@ -1,8 +1,8 @@
 """Energy, operating time and switch counter: integers that survive resets and never run backwards.
 
-They are saved every SAVE_INTERVAL_MS while they change, and when the lamp goes out, which is at most
-100 writes a day. A power cut costs at most what was counted in one interval: 15 minutes, or 15 Wh of a
-60 W lamp. A reset without a power cut costs nothing where the meter chip goes on counting.
+They are saved every SAVE_INTERVAL_MS while they change, and when the lamp goes on or out: about
+100 writes a day. A power cut costs at most what was counted in one interval: 15 minutes, or 15 Wh
+of a 60 W lamp. A reset without a power cut costs no energy where the meter chip goes on counting.
 """
 
 from protocol import cbor
@@ -10,8 +10,8 @@ from protocol.errors import ProtocolError
 
 KEY = "meter"
 SAVE_INTERVAL_MS = 900000
-# What a lamp cannot have used is an error of chip or bus: more than 2 kW since the last reading, with
-# some play for a chip that counts in steps, or 1 kWh before the first.
+# What a lamp cannot have used is an error of chip or bus: more than 2 kW since the last reading,
+# with some play for a chip that counts in steps, or 1 kWh before the first.
 POWER_W_MAX = 2000
 ENERGY_PLAY_MWH = 2000
 FIRST_ENERGY_MWH_MAX = 1000000

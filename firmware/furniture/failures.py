@@ -1,4 +1,4 @@
-"""What goes wrong in a luminaire, told from its power: 3416/5 to 11 (uCIFI; reasons are our own)."""
+"""What goes wrong in a luminaire, told from its power: 3416/5 to 11 (uCIFI; own reasons)."""
 
 from firmware.furniture.debounce import Debounced
 
@@ -17,7 +17,10 @@ CYCLING_MS = 3600000
 
 
 class Failures:
-    """Flags by resource id, and the reasons `lamp_reason` and `gear_reason`, 0 for none."""
+    """Flags by resource id, and `lamp_reason` and `gear_reason`, 0 for none.
+
+    `power_mw` is what was judged last.
+    """
 
     def __init__(self):
         self._flags = {LAMP: Debounced(), GEAR: Debounced(), RELAY: Debounced(),
@@ -27,6 +30,7 @@ class Failures:
         self._drops = []
         self.lamp_reason = 0
         self.gear_reason = 0
+        self.power_mw = 0
 
     def is_set(self, resource_id):
         """Return the flag that is resource 5, 7, 9, 10 or 11 of 3416."""
@@ -35,8 +39,9 @@ class Failures:
     def update(self, now_ms, power_mw, nominal_mw, permille, dark):
         """Judge a power measured while the dimmer stood at `permille`; return the flags changed.
 
-        `dark` is as in light_level.is_dark(): a lamp that burns unbidden at night is no day burner.
+        `dark` is that of light_level.is_dark(): what burns unbidden at night is no day burner.
         """
+        self.power_mw = power_mw
         if permille == 0:
             return self._update_off(power_mw, dark)
         changed = self._update_lamp(power_mw, nominal_mw * permille // 1000)

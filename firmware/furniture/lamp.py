@@ -1,7 +1,7 @@
 """The lamp: what light when, and what became of it.
 
-Objects 3416, 3418, 3419, 3301, 3302, and 3452 to 3454 for its programs. Everything that decides is in
-the modules beside this one; here they are put together and given their time.
+Objects 3416, 3418, 3419, 3301, 3302, and 3452 to 3454 for its programs. Everything that decides is
+in the modules beside this one; here they are put together and given their time.
 """
 
 from firmware import sun
@@ -32,10 +32,12 @@ HIGH_VOLTAGE_MV = 253000
 CONTROL_TYPE_OTHER = 13
 
 _HOUR_MS = 3600000
+_LAMP, _MONITOR, _PHOTOCELL = 3416 << 16, 3418 << 16, 3419 << 16
 # The paths of each periodic report, where they are there, and of what is reported when it changes.
 _PERIODIC = ((3416, 0, 3), (3416, 0, 2), (3416, 0, 15), (3418, 0, 1), (3418, 0, 2), (3418, 0, 4),
              (3418, 0, 5), (3418, 0, 6), (3301, 0, 5700), (3302, 0, 5501))
-_ON_CHANGE = ((3416, 0, 3), (3416, 0, 54), (3416, 0, 12), (3416, 0, 14))
+_LEVEL_PATH = (3416, 0, 3)
+_ON_CHANGE = (_LEVEL_PATH, (3416, 0, 54), (3416, 0, 12), (3416, 0, 14))
 _REASONS = {failures.LAMP: 6, failures.GEAR: 8}
 
 
@@ -101,7 +103,8 @@ class Furniture:
         self._target = None
         self._settled_permille = None
         self._lit_at_ms = None
-        self._reported = {}
+        # Flags are known to be down until they are said to be up; of the level nothing is known.
+        self._reported = {_LEVEL_PATH: None}
         # The electrical default, until something else is decided.
         self.level = light_level.FULL
 
@@ -131,7 +134,8 @@ class Furniture:
         """Return the uptime at which handle_timeout() is to be called next."""
         if self._is_due or self._clock_set_ms != self.clock.set_at_ms:
             return self.clock.now_ms
-        times = [self._sample_at_ms, self._report_at_ms, self.fader.next_ms, self.override.next_ms()]
+        times = [self._sample_at_ms, self._report_at_ms, self.fader.next_ms,
+                 self.override.next_ms()]
         if self._motion:
             times.append(self._motion_at_ms)
         if self._schedule_from_s is not None:
@@ -152,18 +156,18 @@ class Furniture:
         self.override.save()
 
     def measured_level(self):
-        """Return the level that the lamp burns at, 0 to 100: as driven, unless the meter disagrees.
+        """Return the level that the lamp burns at, 0 to 100: as driven, if the meter agrees.
 
         Power is no measure of light at a dimmed lamp; but it tells dark from lit.
         """
-        found = self.failures
-        if found and self.fader.permille and found.is_set(failures.LAMP):
+        found, permille = self.failures, self.fader.permille
+        if found and permille and found.is_set(failures.LAMP):
             return 0
-        if found and not self.fader.permille and found.is_set(failures.RELAY):
-            share = self._meter.reading.active_power_mw // (10 * self.configuration.get(3416, 36))
+        if found and not permille and found.is_set(failures.RELAY):
+            share = found.power_mw // (10 * self.configuration.get(3416, 36))
             return max(1, min(100, share))
         full = self._full_permille()
-        return min(100, (self.fader.permille * 100 + full // 2) // full)
+        return min(100, (permille * 100 + full // 2) // full)
 
     def lit_at_s(self):
         """Return the Unix time at which the lamp last went on, None while that is not known."""
@@ -291,18 +295,19 @@ class Furniture:
         self.counters.save()
 
     def _report_changes(self):
-        if self.fader.is_fading():
-            return
         for path in _ON_CHANGE:
+            # A level on its way is no news.
+            if path == _LEVEL_PATH and self.fader.is_fading():
+                continue
             value = self._by_id[3416].value(path[2])
-            # Flags are known to be down until they are said to be up.
-            if value != self._reported.get(path, False) or path not in self._reported and value:
+            if value != self._reported.get(path, False):
                 self._report_path(path)
             self._reported[path] = value
 
     def _report_path(self, path):
         lwm2m_object = self._by_id.get(path[0])
-        if lwm2m_object and path[2] in lwm2m_object.resource_ids(0):
+        if (lwm2m_object and lwm2m_object.instance_ids()
+                and path[2] in lwm2m_object.resource_ids(0)):
             self._report(path, lwm2m_object.read(0, path[2]))
 
     def _do_now_and_then(self, now_ms):
@@ -321,15 +326,15 @@ class Furniture:
 
 
 def _defaults(values, dimmer):
-    """Return the values of all written resources, by object and resource id, from the settings."""
-    nominal_mw = values["nominal_w"] * 1000
+    """Return from the settings what no server has written, by keys of the Configuration."""
+    nominal_w = values["nominal_w"]
     return {
-        (3416, 4): values["default_level"], (3416, 13): {},
-        (3416, 30): values["constant_light_output"],
-        (3416, 35): {0: getattr(dimmer, "control_type", CONTROL_TYPE_OTHER)},
-        (3416, 36): values["nominal_w"], (3416, 37): values["minimum_level"], (3416, 41): 100,
-        (3416, 49): values["fade_ms"], (3416, 52): values["fade_ms"], (3416, 53): OVERRIDE_S,
-        (3418, 10): nominal_mw // 2, (3418, 13): nominal_mw * 13 // 10,
-        (3418, 20): LOW_VOLTAGE_MV, (3418, 22): HIGH_VOLTAGE_MV,
-        (3419, 1): values["dark_lux"], (3419, 2): values["light_lux"],
+        _LAMP | 4: values["default_level"], _LAMP | 13: {},
+        _LAMP | 30: values["constant_light_output"],
+        _LAMP | 35: {0: getattr(dimmer, "control_type", CONTROL_TYPE_OTHER)},
+        _LAMP | 36: nominal_w, _LAMP | 37: values["minimum_level"], _LAMP | 41: 100,
+        _LAMP | 49: values["fade_ms"], _LAMP | 52: values["fade_ms"], _LAMP | 53: OVERRIDE_S,
+        _MONITOR | 10: nominal_w * 500, _MONITOR | 13: nominal_w * 1300,
+        _MONITOR | 20: LOW_VOLTAGE_MV, _MONITOR | 22: HIGH_VOLTAGE_MV,
+        _PHOTOCELL | 1: values["dark_lux"], _PHOTOCELL | 2: values["light_lux"],
     }

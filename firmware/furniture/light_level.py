@@ -23,7 +23,7 @@ def decide(held, override, schedule, dark, boost, default, is_sun_ignored=False)
     """Return the level 0 to 100; `held`, `override`, `schedule` and `boost` are levels or None.
 
     `held` is that of a maintenance lock, `dark` comes from is_dark(), `default` is 3416/4. Motion
-    raises what runs by itself, in the dark only: also a lamp that a schedule put out for the night.
+    raises what runs by itself, in the dark: also a lamp that a schedule put out for the night.
     `is_sun_ignored`: a schedule's 0 is not believed, since the cabinet gives power although the
     sun, by this node's clock, is up.
     """

@@ -1,9 +1,9 @@
 """The manual override: resources 1, 50 and 51 of 3416, and that it always ends.
 
-It ends by the clock where the time is known, else by uptime. It survives a reset with its end; while
-the time is unknown after a boot it goes on for what remained when it was last saved, less a fee per
-boot, so that not even a boot loop keeps it for ever. On a switched circuit a power-up is another
-night: there it waits for the clock, which alone can say that it still holds.
+It ends by the clock where the time is known, else by uptime. It survives a reset with its end;
+while the time is unknown after a boot it goes on for what remained when it was last saved, less a
+fee per boot, so that not even a boot loop keeps it for ever. On a switched circuit a power-up is
+another night: there it waits for the clock, which alone can say that it still holds.
 """
 
 from protocol import cbor
@@ -67,7 +67,7 @@ class Override:
             return self._level_by_uptime()
         if not self.end_s:
             self.end_s = self._clock.to_unix_s(self._deadline_ms)
-        # The clock may have been set since; a limit that was none then is one now.
+        # An end given without a clock is limited as soon as there is one.
         self.end_s = min(self.end_s, max(self.start_s, now_s) + DURATION_S_MAX)
         if now_s >= self.end_s:
             self.clear()
@@ -87,7 +87,8 @@ class Override:
         """Keep it over a reset; called now and then, for what remains of it by uptime."""
         if self.level is not None:
             remaining_s = max(self._deadline_ms - self._clock.now_ms, 0) // 1000
-            self._store.write(KEY, cbor.encode([self.level, self.start_s, self.end_s, remaining_s]))
+            saved = [self.level, self.start_s, self.end_s, remaining_s]
+            self._store.write(KEY, cbor.encode(saved))
 
     def _level_by_uptime(self):
         if self._clock.now_ms < self._deadline_ms:
@@ -102,7 +103,7 @@ class Override:
 
 
 def _decode(data):
-    """Return the saved [level, start_s, end_s, remaining_s], or None if there is none to be had."""
+    """Return the saved [level, start_s, end_s, remaining_s], or None if there is none."""
     if data is None:
         return None
     try:

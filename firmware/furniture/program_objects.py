@@ -122,12 +122,12 @@ class _ProgramObject(LwM2MObject):
 
 def _validate_text(text, length_max=NAME_LENGTH_MAX):
     if len(text.encode()) > length_max:
-        raise DecodeError("text too long")
+        raise DecodeError("too long")
 
 
 def _validate_count(values, count_max):
     if len(values) > count_max:
-        raise DecodeError("too many values")
+        raise DecodeError("too many")
 
 
 class ProgramScheduler(_ProgramObject):
@@ -147,7 +147,7 @@ class ProgramScheduler(_ProgramObject):
             for target in value.values():
                 # Links come with and without their angle brackets.
                 if target.strip("<>") != ("/3416/0" if resource_id == 6 else "1"):
-                    raise DecodeError("not an output of this node")
+                    raise DecodeError("not an output")
 
 
 class CalendarRule(_ProgramObject):
@@ -177,7 +177,7 @@ class CalendarRule(_ProgramObject):
         if resource_id == 0:
             _validate_text(value)
         elif resource_id == 1 and value not in (0, 1):
-            raise DecodeError("no such calendar type")
+            raise DecodeError("calendar type")
         elif resource_id in (2, 3):
             _validate_count(value, DATES_MAX)
             for text in value.values():
@@ -225,7 +225,7 @@ def steps(function):
     times = schedule_syntax.times(list(function[4].values())[0])
     levels = schedule_syntax.levels(list(function[5].values())[0])
     if len(times) != len(levels):
-        raise DecodeError("arrays differ in length")
+        raise DecodeError("lengths differ")
     return list(zip(times, levels))
 
 
@@ -238,7 +238,7 @@ def is_active(calendar, days, second_of_day):
     is_inside = not starts
     for key in ends:
         if key not in starts:
-            raise DecodeError("end date without start date")
+            raise DecodeError("no start date")
     for key in starts:
         start = schedule_syntax.date(starts[key])
         end = schedule_syntax.date(ends[key]) if key in ends else start

@@ -1,7 +1,7 @@
 """What the control programs of 3452 to 3454 command at a moment, in local time (uCIFI).
 
-A program's level is that of its latest step, of today or yesterday, that fell on a day (or a night)
-of its calendar; before the first such step it does not run, and the next priority does.
+A program's level is that of its latest step, of today or yesterday, that fell on a day (or a
+night) of its calendar; before the first such step it does not run, and the next priority does.
 """
 
 from firmware import sun
@@ -96,7 +96,7 @@ class Schedule:
 
     def _sun_events(self, days):
         if self._place[0] is None:
-            raise DecodeError("no position to reckon the sun for")
+            raise DecodeError("no position")
         if days not in self._sun:
             if len(self._sun) > 3:
                 self._sun.clear()
@@ -113,7 +113,7 @@ class Schedule:
             start = 0 if start is None else self._minute(start)
             end = _MINUTES_A_DAY if end is None else self._minute(end)
             if start is None or end is None:
-                # No sunset or sunrise to compare with: from one to the other it is all night, or never.
+                # Without sunset and sunrise, from one to the other it is all night, or never.
                 is_met = is_met or not sun.is_up(unix_s, *self._place)
             elif start <= end:
                 is_met = is_met or start <= minute < end
@@ -131,7 +131,7 @@ class Schedule:
     def _instance(self, table, key):
         instances = self._objects[table].instances
         if key not in instances:
-            raise DecodeError("program refers to what is not there")
+            raise DecodeError("missing")
         return instances[key]
 
 

@@ -29,7 +29,7 @@ def run_condition(text):
     """Return "18:00~S+30", "R~" or "~04:00" as (start, end): each as in times(), or None."""
     start, tilde, end = text.replace(" ", "").partition("~")
     if not tilde or not (start or end):
-        raise DecodeError("run condition is not a time range")
+        raise DecodeError("not a range")
     return (_time(start) if start else None, _time(end) if end else None)
 
 
@@ -40,12 +40,12 @@ def date(text):
     if is_annual:
         parts = parts[1:]
     if len(parts) != 3 or len(parts[1]) != 2 or len(parts[2]) != 2:
-        raise DecodeError("date is not yyyy-mm-dd or --mm-dd")
+        raise DecodeError("not a date")
     year = _ANY_LEAP_YEAR if is_annual else _number(parts[0], 1970, 9999)
     month = _number(parts[1], 1, 12)
     day = _number(parts[2], 1, 31)
     if date_of(days_of(year, month, day)) != (year, month, day):
-        raise DecodeError("no such date")
+        raise DecodeError("not a date")
     return None if is_annual else year, month * 32 + day
 
 
@@ -55,7 +55,7 @@ def is_between(start, end, year, month_day):
     Dates of every year may span New Year. Raises DecodeError if only one of them names a year.
     """
     if (start[0] is None) != (end[0] is None):
-        raise DecodeError("one date with a year, one without")
+        raise DecodeError("dates")
     if start[0] is not None:
         return start <= (year, month_day) <= end
     if start[1] <= end[1]:
@@ -71,7 +71,7 @@ def is_in_date_rule(text, month, day, weekday):
     """
     fields = text.split()
     if len(fields) != 3:
-        raise DecodeError("date rule is not dom month dow")
+        raise DecodeError("not a date rule")
     # No "and" chain here: each field is to be read, that a wrong one is found on any date.
     is_day = _is_in_field(fields[0], 1, 31, day)
     is_month = _is_in_field(fields[1], 1, 12, month)
@@ -102,7 +102,7 @@ def _is_in_field(field, lowest, highest, value):
 def _entries(text, read):
     parts = text.replace(" ", "").split(";")
     if len(parts) > ENTRIES_MAX:
-        raise DecodeError("too many entries")
+        raise DecodeError("too many")
     return tuple([read(part) for part in parts])
 
 
@@ -111,13 +111,13 @@ def _time(text):
     if kind == CLOCK:
         hour, colon, minute = text.partition(":")
         if not colon or len(minute) != 2:
-            raise DecodeError("time is not hh:mm")
+            raise DecodeError("not hh:mm")
         return CLOCK, _number(hour, 0, 23) * 60 + _number(minute, 0, 59)
     sign, offset = text[1:2], text[2:]
     if not sign:
         return kind, 0
     if sign not in "+-":
-        raise DecodeError("offset is not + or -")
+        raise DecodeError("not + or -")
     minutes = _number(offset, 0, OFFSET_MINUTES_MAX)
     return kind, -minutes if sign == "-" else minutes
 
@@ -128,5 +128,5 @@ def _number(text, lowest, highest):
         if not "0" <= character <= "9":
             raise DecodeError("not a number")
     if not 0 < len(text) <= 4 or not lowest <= int(text) <= highest:
-        raise DecodeError("number missing or out of range")
+        raise DecodeError("not a number")
     return int(text)

@@ -6,6 +6,8 @@ from firmware.hardware import MeterReading
 from firmware.timezone import days_of
 from protocol.settings import Settings
 
+# A photocell that never gives a reading.
+DEAD = -1
 ANGERS = {"latitude_e6": 47470000, "longitude_e6": -550000}
 
 
@@ -88,7 +90,7 @@ class Board:
         self.reset_cause = reset_cause
         self.dimmer = Luminaire()
         self.meter = self.dimmer if has_meter else None
-        self.photocell = None if lux is None else Photocell(lux)
+        self.photocell = None if lux is None else Photocell(None if lux == DEAD else lux)
         self.motion = Detector() if has_motion else None
 
 

@@ -195,6 +195,9 @@ def test_lamp_that_burns_unbidden_by_day_is_a_day_burner():
     assert (bench.read(3416, 10), bench.read(3416, 9)) == (True, True)
     assert bench.read(3416, 3) == 100
     assert bench.reported((3416, 0, 10)) == [True]
+    bench.luminaire.is_meter_silent = True
+    bench.run(60)
+    assert bench.read(3416, 3) == 100
 
 
 def test_lamp_that_burns_unbidden_at_night_is_a_relay_failure_alone():

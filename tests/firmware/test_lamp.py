@@ -4,7 +4,7 @@ from firmware.furniture import light_level
 from firmware.lwm2m_object import Refused
 from protocol.coap_message import BAD_REQUEST
 from protocol.number import Decimal
-from tests.firmware.lamp_bench import Bench, utc
+from tests.firmware.lamp_bench import DEAD, Bench, utc
 from tests.portable import raises
 
 NOWHERE = {}
@@ -254,6 +254,22 @@ def test_change_of_level_is_reported_when_the_fade_is_done():
     bench.run(2)
     assert bench.reported((3416, 0, 3)) == [100, 30]
     assert bench.reported((3416, 0, 54)) == [True]
+
+
+def test_flag_is_reported_while_a_long_fade_is_under_way():
+    bench = Bench(place=NOWHERE)
+    bench.write(3416, {52: 600, 1: 0})
+    bench.run(20)
+    assert bench.reported((3416, 0, 54)) == [True]
+    assert bench.reported((3416, 0, 3)) == [100]
+
+
+def test_photocell_that_never_spoke_reports_nothing():
+    bench = Bench(lux=DEAD, report_interval_s=60)
+    bench.run(120)
+    assert bench.reported((3301, 0, 5700)) == []
+    assert bench.objects[3301].instance_ids() == ()
+    assert bench.level() == 100
 
 
 def test_periodic_reports_come_once_per_interval_at_the_nodes_own_second():
