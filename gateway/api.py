@@ -1,0 +1,226 @@
+"""The management API: HTTP with JSON on a Unix socket (docs/internals.md lists the requests)."""
+
+import asyncio
+import grp
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from gateway import api_views
+from gateway.api_requests import Wrong, command_request, operation_request, seconds
+from gateway.commands import CommandRefused
+from gateway.fleet_view import NodeView
+from gateway.names import UnknownName, parse_path
+from gateway.operations import ASLEEP, NO_ANSWER, UNKNOWN_NODE, Operation, OperationFailed
+from gateway.store import StoreError
+
+if TYPE_CHECKING:
+    from gateway.service import Gateway
+
+BODY_BYTES_MAX = 256 * 1024
+WAIT_MAX_S = 180
+OBSERVE_MAX_S = 366 * 86_400
+# An observer that sees nothing still gets an empty line, so that a dead connection ends.
+KEEP_ALIVE_S = 15
+STOP_S = 2.0
+COMMAND_ID_BYTES = 8
+
+_STATUS_OF_REASON = {UNKNOWN_NODE: 404, ASLEEP: 409, NO_ANSWER: 504}
+
+
+class Api:
+    """The handlers over one running gateway; `new_command_id()` names commands without an id."""
+
+    def __init__(self, gateway: "Gateway", new_command_id: Callable[[], str]) -> None:
+        self._gateway = gateway
+        self._new_command_id = new_command_id
+
+    def application(self) -> web.Application:
+        """Return the aiohttp application with every route."""
+        application = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[_errors])
+        application.add_routes([
+            web.get("/v1/status", self._status),
+            web.get("/v1/nodes", self._nodes),
+            web.get("/v1/nodes/{node}", self._node),
+            web.post("/v1/nodes/{node}/operations", self._operate),
+            web.get("/v1/nodes/{node}/observe", self._observe),
+            web.post("/v1/commands", self._submit),
+            web.get("/v1/commands", self._commands),
+            web.get("/v1/commands/{id}", self._command),
+            web.delete("/v1/commands/{id}", self._cancel),
+        ])
+        return application
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return _json(api_views.status(await self._gateway.status(), self._now_ms()))
+
+    async def _nodes(self, request: web.Request) -> web.Response:
+        now_ms = self._now_ms()
+        return _json([api_views.summary(view, now_ms) for view in self._gateway.nodes()])
+
+    async def _node(self, request: web.Request) -> web.Response:
+        view = self._view(request.match_info["node"])
+        security = self._gateway.settings.gateway.security
+        return _json(api_views.node(view, security, self._now_ms()))
+
+    async def _operate(self, request: web.Request) -> web.Response:
+        view = self._view(request.match_info["node"])
+        operation = operation_request(await _body(request), view.objects)
+        if operation.kind == "discover" and not operation.path:
+            return _json({"code": "2.05", "values": [],
+                          "links": api_views.objects_as_links(view)})
+        return _json(api_views.operation_result(await self._perform(view, operation)))
+
+    async def _perform(self, view: NodeView, operation: Operation):
+        result = await self._gateway.operate(view.row.endpoint, operation)
+        if not result.is_success and operation.kind != "ping":
+            detail = f": {result.detail}" if result.detail else ""
+            raise Wrong(422, f"{view.row.endpoint} answered {result.code}{detail}")
+        return result
+
+    async def _observe(self, request: web.Request) -> web.StreamResponse:
+        view = self._view(request.match_info["node"])
+        path = parse_path(request.query.get("path", ""), view.objects)
+        for_s = seconds(request.query.get("for_s"), OBSERVE_MAX_S, OBSERVE_MAX_S)
+        async with self._gateway.observe(view.row.endpoint, path) as notifications:
+            response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
+            await response.prepare(request)
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(for_s), aclosing(_with_pauses(notifications)) as paced:
+                    async for values in paced:
+                        await response.write(self._line(values))
+        return response
+
+    def _line(self, values) -> bytes:
+        if values is None:
+            return b"\n"
+        shown = {"time_ms": self._now_ms(), "values": api_views.values(values)}
+        return json.dumps(shown, ensure_ascii=False).encode() + b"\n"
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        endpoint = self._view(body.get("node")).row.endpoint
+        wanted = command_request(body, endpoint, self._view(endpoint).objects,
+                                 self._new_command_id)
+        return _json(api_views.command(await self._gateway.submit(wanted)), status=202)
+
+    async def _commands(self, request: web.Request) -> web.Response:
+        rows = await self._gateway.commands(with_ended="all" in request.query)
+        return _json([api_views.command(row) for row in rows])
+
+    async def _command(self, request: web.Request) -> web.Response:
+        wait_s = seconds(request.query.get("wait_s"), 0, WAIT_MAX_S)
+        row = await self._gateway.wait_result(request.match_info["id"], wait_s)
+        if row is None:
+            raise Wrong(404, f"no command {request.match_info['id']!r} is known")
+        return _json(api_views.command(row))
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        return _json(api_views.command(await self._gateway.cancel(request.match_info["id"])))
+
+    def _view(self, written: object) -> NodeView:
+        """Return the node that `written` names: endpoint, asset, name, or a unique ending."""
+        if not isinstance(written, str) or not written:
+            raise Wrong(400, "node: allowed is an endpoint name, an asset number or a name")
+        exact = self._gateway.node(written)
+        if exact is not None:
+            return exact
+        views = self._gateway.nodes()
+        wanted = written.lower()
+        found = ([view for view in views if wanted in (view.asset.lower(), view.name.lower())]
+                 or [view for view in views if view.row.endpoint.lower().endswith(wanted)])
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise Wrong(404, f"no node {written!r} ever registered here; see 'faubourg nodes'")
+        names = ", ".join(view.row.endpoint for view in found[:5])
+        raise Wrong(409, f"{written!r} names {len(found)} nodes ({names}, ...): write more of it")
+
+    def _now_ms(self) -> int:
+        return self._gateway.clock.unix_ms()
+
+
+async def _with_pauses(notifications):
+    """Yield each notification, and None where there was none for KEEP_ALIVE_S."""
+    upcoming = asyncio.ensure_future(anext(notifications, notifications))
+    try:
+        while True:
+            done, _ = await asyncio.wait([upcoming], timeout=KEEP_ALIVE_S)
+            if not done:
+                yield None
+                continue
+            if upcoming.result() is notifications:
+                return
+            yield upcoming.result()
+            upcoming = asyncio.ensure_future(anext(notifications, notifications))
+    finally:
+        upcoming.cancel()
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.read())
+    except ValueError as error:
+        raise Wrong(400, f"the body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise Wrong(400, "the body is not a JSON object")
+    return body
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.json_response(value, status=status)
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Callable[..., Awaitable]) -> web.StreamResponse:
+    """Turn what a request may do wrong into an answer in words."""
+    try:
+        return await handler(request)
+    except Wrong as error:
+        return _json({"error": str(error)}, error.status)
+    except UnknownName as error:
+        return _json({"error": str(error)}, 400)
+    except OperationFailed as error:
+        return _json({"error": str(error)}, _STATUS_OF_REASON.get(error.reason, 400))
+    except CommandRefused as error:
+        return _json({"error": str(error)}, 409)
+    except StoreError as error:
+        return _json({"error": f"the store: {error}"}, 503)
+    except web.HTTPException as error:
+        return _json({"error": error.reason}, error.status)
+
+
+@asynccontextmanager
+async def serving(gateway: "Gateway", socket_path: str, group: str) -> AsyncIterator[None]:
+    """Listen on `socket_path`, open to its owner and to `group` if one is named, until the end.
+
+    A socket that a gateway left behind is replaced. Raises OSError, or LookupError for a group
+    that this machine does not have.
+    """
+    group_id = grp.getgrnam(group).gr_gid if group else None
+    api = Api(gateway, lambda: gateway.random.randbytes(COMMAND_ID_BYTES).hex())
+    runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=STOP_S)
+    await runner.setup()
+    try:
+        await _listen(runner, socket_path, group_id)
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, socket_path: str, group_id: int | None) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(socket_path)
+    # From its first moment nobody else may connect.
+    before = os.umask(0o177)
+    try:
+        await web.UnixSite(runner, socket_path).start()
+    finally:
+        os.umask(before)
+    if group_id is not None:
+        os.chown(socket_path, -1, group_id)
+        os.chmod(socket_path, 0o660)
