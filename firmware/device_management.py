@@ -111,10 +111,11 @@ class DeviceManagement:
         return self._encoded(content_format, (), self.present_leaves(paths))
 
     def _read_composite(self, operation, payload):
+        paths = self.paths(operation, payload)
         accept = operation.content_format if operation.accept is None else operation.accept
         if accept not in COMPOSITE_FORMATS:
             raise Refused(coap.NOT_ACCEPTABLE)
-        return self._read(self.paths(operation, payload), True, accept)
+        return self._read(paths, True, accept)
 
     def _check_composite(self, operation):
         if operation.content_format not in COMPOSITE_FORMATS:

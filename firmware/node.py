@@ -53,7 +53,7 @@ class Node:
         self.endpoint = Endpoint(board.random_bytes, parameters)
         self.counters = self.endpoint.counters
         self.queue = ReadingQueue(
-            _next_boot(board.store), settings.queue_readings_max, self._events)
+            _next_boot(board), settings.queue_readings_max, self._events)
         self.furniture = _furniture_class(board.furniture)(
             board, settings, self.clock, self._report)
         is_sleepy = self.furniture.is_sleepy
@@ -205,11 +205,17 @@ class Node:
             self.client.receive_response(response, now_ms)
             if self.client.is_registered() and not was_registered:
                 self.observations.clear()
+                if self.reporting.pack:
+                    self.endpoint.cancel(self.reporting.cancel())
                 self.reporting.resume(now_ms)
         elif self.reporting.pack and handle == self.reporting.pack.handle:
             self.reporting.receive_response(response.code, now_ms)
             if response.code == coap.NOT_FOUND:
-                self.client.reregister(now_ms, "4.04")
+                # A server that forgot us; or one that knows no Send, whatever we do.
+                if self.reporting.failures == 1:
+                    self.client.reregister(now_ms, "4.04")
+                else:
+                    self.client.suspect()
 
     def _receive_failure(self, event, now_ms):
         if event.handle == self.client.handle:
@@ -268,11 +274,16 @@ def _timezone(saved, settings):
     return "UTC0"
 
 
-def _next_boot(store):
-    """Return the number of this boot, made durable before anything can bear it."""
-    data = store.read(BOOT_KEY)
-    boot = (int.from_bytes(data, "big") if data else 0) + 1
-    store.write(BOOT_KEY, boot.to_bytes(4, "big"))
+def _next_boot(board):
+    """Return the number of this boot, made durable before anything can bear it.
+
+    An empty store begins with a random number: a node whose flash was erased must not number its
+    readings like those that the gateway has already.
+    """
+    data = board.store.read(BOOT_KEY)
+    boot = int.from_bytes(data, "big") + 1 if data else int.from_bytes(board.random_bytes(3), "big")
+    boot &= 0xFFFFFFFF
+    board.store.write(BOOT_KEY, boot.to_bytes(4, "big"))
     return boot
 
 

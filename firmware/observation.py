@@ -7,7 +7,7 @@ server is gone, and what a server observes here is a live view; history travels 
 from protocol import number
 from protocol.number import Decimal
 
-OBSERVATIONS_MAX = 16
+OBSERVATIONS_MAX = 12
 
 
 class _Watch:

@@ -59,7 +59,7 @@ class Reporting:
         self._spread_ms = spread_ms
         self._batch_ms = 0
         self._clock_wait_until_ms = None
-        self._failures = 0
+        self.failures = 0
         self._retry_ms = 0
         # Falls to 1 when the gateway refuses a pack, to find the reading that it cannot take.
         self._records_max = RECORDS_MAX
@@ -77,9 +77,8 @@ class Reporting:
 
     def resume(self, now_ms):
         """The node is registered: packs may go, a clock will come soon."""
-        self.cancel()
-        self._failures = 0
-        self._retry_ms = now_ms
+        if self.failures <= 1:
+            self._retry_ms = now_ms
         self._clock_wait_until_ms = now_ms + CLOCK_WAIT_MS
 
     def cancel(self):
@@ -131,7 +130,7 @@ class Reporting:
         pack = self.pack
         self.pack = None
         if code == coap.CHANGED:
-            self._failures = 0
+            self.failures = 0
             self._retry_ms = now_ms
             self._records_max = RECORDS_MAX
             self._queue.acknowledge(pack.sequences)
@@ -149,8 +148,8 @@ class Reporting:
         self._back_off(now_ms)
 
     def _back_off(self, now_ms):
-        ceiling_ms = min(RETRY_FIRST_MS << min(self._failures, 10), RETRY_MAX_MS)
-        self._failures += 1
+        ceiling_ms = min(RETRY_FIRST_MS << min(self.failures, 10), RETRY_MAX_MS)
+        self.failures += 1
         self._retry_ms = now_ms + ceiling_ms // 2 + below(self._random_bytes, ceiling_ms // 2)
 
     def _payload(self, is_urgent, readings, now_ms):

@@ -1,16 +1,14 @@
-"""What a CoAP request means to an LwM2M client (OMA Transport 1.1.1, table 6.4.4-1 and 6.4.5-1)."""
+"""What a CoAP request means to an LwM2M client (OMA Transport 1.1.1, tables 6.4.4-1, 6.4.5-1)."""
 
 from protocol import coap_message as coap
 from protocol import lwm2m_path, object_table
 from protocol.errors import DecodeError
+from protocol.lwm2m_content import LINK_FORMAT
 
 READ, DISCOVER, WRITE_REPLACE, WRITE_PARTIAL, WRITE_ATTRIBUTES, EXECUTE, CREATE, DELETE = range(8)
 READ_COMPOSITE, WRITE_COMPOSITE = 8, 9
 
 ARGUMENTS_LENGTH_MAX = 256
-
-_TEXT = 0
-_LINK_FORMAT = 40
 
 
 class Operation:
@@ -84,21 +82,20 @@ def _kind(request, path):
     if not path:
         return {coap.FETCH: READ_COMPOSITE, coap.IPATCH: WRITE_COMPOSITE}.get(code)
     if code == coap.GET:
-        return DISCOVER if request.accept == _LINK_FORMAT else READ
+        return DISCOVER if request.accept == LINK_FORMAT else READ
     if code == coap.PUT:
         has_body = request.content_format is not None or request.payload
         return WRITE_REPLACE if has_body else WRITE_ATTRIBUTES
     if code == coap.POST:
-        return _kind_of_post(request, path)
+        return _kind_of_post(path)
     return DELETE if code == coap.DELETE else None
 
 
-def _kind_of_post(request, path):
+def _kind_of_post(path):
     if len(path) == 1:
         return CREATE
-    if len(path) == 3 and request.content_format in (None, _TEXT):
+    if len(path) == 3:
+        # A partial write is for what has instances of its own (OMA Core 6.3.3).
         resource = object_table.resource(path[0], path[2])
-        # A partial write of a multiple resource needs a format that carries instance ids.
-        if resource is None or not resource.is_multiple:
-            return EXECUTE
+        return WRITE_PARTIAL if resource and resource.is_multiple else EXECUTE
     return WRITE_PARTIAL

@@ -91,13 +91,13 @@ class Device(LwM2MObject):
         return "%s%02d:%02d" % ("-" if offset_s < 0 else "+", minutes // 60, minutes % 60)
 
     def _battery_value(self, resource_id):
-        level = self._of_battery(_LEVEL)
         is_low = self._of_battery(_TOO_LOW)
         if resource_id == 11:
             return {0: LOW_BATTERY if is_low else NO_ERROR}
         if resource_id == 7:
             voltage = self._of_battery(_VOLTAGE)
             return {0: voltage.scaled(-3) if voltage else 0}
+        level = self._of_battery(_LEVEL)
         if resource_id == 9:
             return level or 0
         if level is None:

@@ -3,8 +3,7 @@
 from firmware.node import Node
 from protocol import coap_message as coap
 from protocol import lwm2m_content, object_table, senml
-from protocol.coap_endpoint import Endpoint
-from protocol.coap_parameters import TransmissionParameters
+from protocol.coap_observing import ObservingEndpoint
 from protocol.coap_values import NotificationReceived, Request, RequestReceived, Response
 from protocol.coap_values import ResponseReceived
 from protocol.settings import Settings
@@ -141,7 +140,7 @@ class Street:
         self.settings = Settings(**values)
         self.now_ms = 0
         self.node = Node(self.board, self.settings)
-        self.server = Endpoint(Randomness(99), TransmissionParameters())
+        self.server = ObservingEndpoint(Randomness(99))
         self.answers = {}
         self.is_down = False
         self.requests = []
@@ -153,8 +152,9 @@ class Street:
         if is_registered:
             self.node.start(0)
             self.settle()
-            assert self.names() == ["register"]
+            assert self.names()[0] == "register"
             del self.requests[:]
+            del self.records[:]
 
     def names(self):
         """Return what kinds of requests the server got."""
