@@ -9,8 +9,11 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+from protocol.settings import FURNITURES
 
 ROOT = Path(__file__).resolve().parents[1]
 BOARDS = ROOT / "boards"
@@ -55,13 +58,16 @@ def module_files(name: str) -> list[Path]:
     return [path for path in files if path.exists()]
 
 
-def needed_files(start: Path) -> list[Path]:
-    """Return `start` and every file of ours that it imports, directly or not, sorted."""
+def needed_files(start: Path, without: set[Path] = frozenset()) -> list[Path]:
+    """Return `start` and every file of ours that it imports, directly or not, sorted.
+
+    The files of `without` are passed over, and with them what only they import.
+    """
     found = {start}
     waiting = [start]
     while waiting:
         for name in imported_modules(waiting.pop()):
-            new = set(module_files(name)) - found
+            new = set(module_files(name)) - found - without
             found |= new
             waiting += new
     return sorted(found)
@@ -78,13 +84,19 @@ def compile_module(source: Path, folder: Path) -> Path:
     return output
 
 
-def build_image(name: str, start: Path, folder: Path) -> Image:
-    """Make the image that starts at `start` in `folder`, anew."""
+def other_furnitures(furnitures: list[str]) -> set[Path]:
+    """Return the files that a board with `furnitures` leaves out: the node imports its own."""
+    others = set(FURNITURES) - set(furnitures)
+    return {ROOT / "firmware/furniture" / f"{name}.py" for name in others}
+
+
+def build_image(name: str, start: Path, folder: Path, furnitures: list[str]) -> Image:
+    """Make the image of a node with `furnitures` that starts at `start` in `folder`, anew."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     sizes = {}
-    for source in needed_files(start):
-        if source == start:
+    for source in needed_files(start, other_furnitures(furnitures)):
+        if source.name == "main.py":
             # MicroPython starts a main.py, and no main.mpy.
             output = Path(shutil.copy(source, folder / source.name))
         else:
@@ -93,8 +105,12 @@ def build_image(name: str, start: Path, folder: Path) -> Image:
     return Image(name, sizes)
 
 
-def build_board(board: str) -> Image:
-    return build_image(board, BOARDS / board / "main.py", OUTPUT / board)
+def build_board(board: str, output: Path = OUTPUT) -> Image:
+    """Make the image of `boards/<board>` in `output`/<board>."""
+    description = tomllib.loads((BOARDS / board / "board.toml").read_text())
+    furniture = description.get("furniture", list(FURNITURES))
+    furnitures = [furniture] if isinstance(furniture, str) else furniture
+    return build_image(board, BOARDS / board / "main.py", output / board, furnitures)
 
 
 def all_boards() -> list[str]:

@@ -23,17 +23,18 @@ class InterpreterDied(AssertionError):
     """The interpreter ended, or had to be ended; the message holds what it said."""
 
 
-class MicroPythonProcess:
-    """One interpreter that runs `script` and answers each line of input with one result line."""
+class LineProcess:
+    """A process that answers each line of input with one result line, and prints what it likes.
 
-    def __init__(self, interpreter: str, script: str, *arguments: str, heap: str = "",
-                 root: Path = ROOT, time_limit_s: float = ANSWER_TIME_LIMIT_S) -> None:
+    `path` is its MICROPYPATH; its standard error goes to where its output goes.
+    """
+
+    def __init__(self, command: list[str], cwd: Path, path: str,
+                 time_limit_s: float = ANSWER_TIME_LIMIT_S) -> None:
         self._time_limit_s = time_limit_s
         self._process = subprocess.Popen(
-            [debian.program(interpreter), "-X", f"heapsize={heap or HEAP_SIZES[interpreter]}",
-             str(ROOT / "tests/micropython" / script), str(root), *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            cwd=root, env={"MICROPYPATH": ".frozen", "PATH": os.defpath})
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            cwd=cwd, env={"MICROPYPATH": path, "PATH": os.defpath})
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._process.stdout, selectors.EVENT_READ)
         self._unread = b""
@@ -90,6 +91,17 @@ class MicroPythonProcess:
             self._process.wait()
             return f"no answer within {self._time_limit_s} s"
         return f"ended with {self._process.wait()}"
+
+
+class MicroPythonProcess(LineProcess):
+    """One interpreter that runs a script of this folder."""
+
+    def __init__(self, interpreter: str, script: str, *arguments: str, heap: str = "",
+                 root: Path = ROOT, time_limit_s: float = ANSWER_TIME_LIMIT_S) -> None:
+        heap = heap or HEAP_SIZES[interpreter]
+        command = [debian.program(interpreter), "-X", f"heapsize={heap}",
+                   str(ROOT / "tests/micropython" / script), str(root), *arguments]
+        super().__init__(command, root, ".frozen", time_limit_s)
 
 
 class MicroPythonWorker:

@@ -35,8 +35,21 @@ def test_image_holds_all_that_main_imports_and_no_more(project):
         "protocol/cbor.py", "protocol/errors.py", "protocol/number.py"]
 
 
+def test_image_holds_no_furniture_but_its_own(project):
+    node = "from firmware.furniture import lamp, bin\n"
+    (project / "firmware/node.py").write_text(node)
+    (project / "firmware/furniture").mkdir()
+    (project / "firmware/furniture/lamp.py").write_text("")
+    (project / "firmware/furniture/bin.py").write_text("from firmware import unused")
+    start = project / "boards/LAMP/main.py"
+    image = board_images.build_image("LAMP", start, project / "image", ["lamp"])
+    assert "firmware/furniture/lamp.py" in image.sizes
+    assert not {"firmware/furniture/bin.py", "firmware/unused.py"} & set(image.sizes)
+
+
 def test_image_is_main_as_source_and_the_rest_compiled(project):
-    image = board_images.build_image("LAMP", project / "boards/LAMP/main.py", project / "image")
+    start = project / "boards/LAMP/main.py"
+    image = board_images.build_image("LAMP", start, project / "image", ["lamp"])
     assert (project / "image/main.py").exists()
     assert (project / "image/protocol/cbor.mpy").read_bytes()[:2] == b"M\x06"
     assert image.size == sum(p.stat().st_size for p in (project / "image").rglob("*.*"))
@@ -46,6 +59,5 @@ def test_every_board_of_the_project_compiles(tmp_path):
     boards = board_images.all_boards()
     assert boards
     for board in boards:
-        start = board_images.BOARDS / board / "main.py"
-        image = board_images.build_image(board, start, tmp_path / board)
+        image = board_images.build_board(board, tmp_path)
         assert "firmware/node.py" in image.sizes

@@ -1,0 +1,120 @@
+"""A node alone in its interpreter: `-m tests.micropython.hour FURNITURE`, told all by its host.
+
+Each line of input is the time in ms and, perhaps, a datagram in hex. Each answer is one line: when
+the node wants to be called next, and the datagrams that it sends. Its sensors tell of a normal
+day, by that time alone.
+"""
+
+import sys
+from binascii import hexlify, unhexlify
+
+from firmware.hardware import MeterReading
+from firmware.node import Node
+from protocol.settings import Settings
+
+
+class Board:
+    """A board of any furniture: every role in one object, to take little of the heap."""
+
+    name = model = hardware_version = "hour"
+    mac = b"\x02\x00\x00\x00\x00\x01"
+    reset_cause = "power"
+    bearer = 21
+    motion = None
+
+    def __init__(self, furniture):
+        self.furniture = furniture
+        self.now_ms = 0
+        self.permille = 1000
+        self.energy_mwh = 0
+        self._state = 1
+        self._entries = {}
+        self.store = self.radio = self.watchdog = self
+        self.dimmer = self.meter = self.photocell = self if furniture == "lamp" else None
+        is_bin = furniture == "bin"
+        self.rangefinder = self.accelerometer = self.thermometer = self if is_bin else None
+        self.battery = None if furniture == "lamp" else self
+        self.loops = (self,) if furniture == "parking" else ()
+
+    def random_bytes(self, count):
+        data = bytearray(count)
+        for index in range(count):
+            self._state = (self._state * 1103515245 + 12345) & 0x7FFFFFFF
+            data[index] = self._state >> 16 & 0xFF
+        return bytes(data)
+
+    def read(self, key=None):
+        if key is not None:
+            return self._entries.get(key)
+        self.energy_mwh += self.permille // 10
+        power_mw = 60 * self.permille
+        return MeterReading(230000, power_mw // 230, power_mw, 50000, 950, self.energy_mwh)
+
+    def write(self, key, data):
+        self._entries[key] = data
+
+    def remove(self, key):
+        self._entries.pop(key, None)
+
+    def reset(self):
+        raise SystemExit("nobody asked for a reset")
+
+    def feed(self):
+        pass
+
+    def rssi_dbm(self):
+        return -60
+
+    def link_quality(self):
+        return 80
+
+    def ip_addresses(self):
+        return ("192.0.2.2",)
+
+    def router_addresses(self):
+        return ("192.0.2.1",)
+
+    def set_level(self, permille):
+        self.permille = permille
+
+    def read_lux(self):
+        return 5
+
+    def measure_mm(self):
+        # A full container after an hour.
+        return 1150 - self.now_ms // 3600
+
+    def read_mg(self):
+        return (0, 0, 1000)
+
+    def read_centicelsius(self):
+        return 2100
+
+    def read_mv(self):
+        return 3600
+
+    def read_hz(self):
+        # A car every ten minutes, for five of them.
+        return 61200 if self.now_ms // 300000 % 2 else 60000
+
+
+def main(furniture):
+    board = Board(furniture)
+    node = Node(board, Settings(server_uri="coap://192.0.2.9:5683", registration_spread_s=0))
+    node.start(0)
+    for line in sys.stdin:
+        words = line.split()
+        now_ms = board.now_ms = int(words[0])
+        if len(words) > 1:
+            node.receive_datagram(unhexlify(words[1]), node.peer, now_ms)
+        else:
+            node.handle_timeout(now_ms)
+        while node.next_event():
+            pass
+        answer = [str(node.next_timeout_ms())]
+        for datagram, _ in node.datagrams_to_send():
+            answer.append(hexlify(datagram).decode())
+        print("@result " + " ".join(answer))
+
+
+main(sys.argv[1])

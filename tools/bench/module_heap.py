@@ -1,0 +1,80 @@
+"""What each module of a node's image takes of the heap by being imported, on the i386 build.
+
+The code, its constants and its names: what the node's figure (node_heap) cannot go below. The
+modules are imported in the order of their dependencies, so each pays for what it brings itself.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from protocol.settings import FURNITURES
+from tests import debian
+from tools import board_images, figures, node_hour
+
+HEAP = "1m"
+LARGEST = 25
+# Runs in MicroPython: imports the named modules one by one, and prints what each took.
+PROBE = """
+import gc, json, sys
+taken = {}
+for name in sys.argv[1:]:
+    gc.collect()
+    before = gc.mem_alloc()
+    __import__(name)
+    gc.collect()
+    taken[name] = gc.mem_alloc() - before
+print(json.dumps(taken))
+"""
+
+
+def import_order(start: Path, without: set[Path]) -> list[str]:
+    """Return the dotted names of what `start` imports, dependencies first."""
+    order: list[Path] = []
+    entered: set[Path] = set()
+
+    def enter(source: Path) -> None:
+        if source in entered:
+            return
+        entered.add(source)
+        for name in board_images.imported_modules(source):
+            for file in board_images.module_files(name):
+                if file not in without:
+                    enter(file)
+        order.append(source)
+
+    enter(start)
+    names = [path.relative_to(board_images.ROOT).with_suffix("").parts for path in order[:-1]]
+    return [".".join(parts) for parts in names if parts[-1] != "__init__"]
+
+
+def measure(furniture: str, folder: Path) -> dict[str, int]:
+    node_hour.build_image(furniture, folder / "image")
+    (folder / "probe.py").write_text(PROBE)
+    without = board_images.other_furnitures([furniture])
+    names = import_order(node_hour.START, without)
+    result = subprocess.run(
+        [debian.program("micropython-i386"), "-X", f"heapsize={HEAP}", folder / "probe.py",
+         *names],
+        cwd=folder / "image", env={"MICROPYPATH": str(folder / "image")}, check=True,
+        capture_output=True, text=True)
+    return json.loads(result.stdout)
+
+
+def main() -> int:
+    taken = {}
+    for furniture in FURNITURES:
+        with tempfile.TemporaryDirectory() as folder:
+            taken[furniture] = measure(furniture, Path(folder))
+    names = {name for modules in taken.values() for name in modules}
+    ranked = sorted(names, key=lambda name: -max(m.get(name, 0) for m in taken.values()))
+    rows = [{"module": name, **{f: taken[f].get(name, "") for f in FURNITURES}} for name in ranked]
+    total = {"module": "all", **{f: sum(taken[f].values()) for f in FURNITURES}}
+    figures.publish("module_heap", [total, *rows[:LARGEST]])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
