@@ -80,14 +80,14 @@ class _Reader:
     def item(self, depth):
         self.items_left -= 1
         first = self.next()
-        if first is None or self.items_left < 0 or depth < 0:
-            raise DecodeError("JSON truncated, too long or nested too deeply")
+        if first is None or self.items_left < 0:
+            raise DecodeError("JSON truncated, or too many items")
         if first == 0x22:
             return self.string()
-        if first == 0x5B:
-            return self.array(depth - 1)
-        if first == 0x7B:
-            return self.object(depth - 1)
+        if first in (0x5B, 0x7B):
+            if depth == 0:
+                raise DecodeError("nested too deeply")
+            return self.array(depth - 1) if first == 0x5B else self.object(depth - 1)
         for literal, meaning in _LITERALS:
             end = self.position + len(literal)
             if self.data[self.position : end] == literal:
