@@ -11,6 +11,7 @@ from pathlib import Path
 from firmware.timezone import Timezone
 from gateway.cli.connection import ApiError
 from gateway.clock import ScaledClock
+from gateway.service import DATABASE
 from simulator.city_file import CityFile, stored_readings
 from simulator.demo_fleet import DemoFleet
 from simulator.demo_screen import ChainPicture, Screen
@@ -20,8 +21,8 @@ from simulator.world import sun
 
 ANGERS = (47.4739, -0.5517)
 ANGERS_TIMEZONE = "CET-1CEST,M3.5.0,M10.5.0/3"
-# The street is looked at from a little before sunset.
-BEFORE_SUNSET_S = 6 * 60
+# The street is looked at from dusk on: photocells switch about half an hour after sunset.
+AFTER_SUNSET_S = 19 * 60
 FRAME_S = 0.5
 DRAIN_MAX_S = 30
 
@@ -83,8 +84,8 @@ def _folder(keep: str | None):
 
 
 def _start_of_evening() -> int:
-    """Return the Unix time shortly before today's sunset in Angers."""
-    return int(sun.sunset_unix_s(time.time(), *ANGERS)) - BEFORE_SUNSET_S
+    """Return the Unix time at which today's dusk in Angers is nearly dark."""
+    return int(sun.sunset_unix_s(time.time(), *ANGERS)) + AFTER_SUNSET_S
 
 
 async def _street_life(settings: DemoSettings, folder: Path) -> Result:
@@ -179,7 +180,7 @@ class Demo:
         account = self._fleet.account
         self._city.read_on()
         account.delivered = self._city.delivered
-        account.stored = await stored_readings(self._gateway.folder / "data")
+        account.stored = await stored_readings(self._gateway.folder / "data" / DATABASE)
         sent, size = self._fleet.datagrams()
         furniture = self._fleet.tallies(account.delivered)
         registered = len(self._fleet.registered)

@@ -81,7 +81,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line above the picture."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def show(self, progress: float, street: StreetPicture, chain: ChainPicture,
              latest: list[ShownReading]) -> None:
