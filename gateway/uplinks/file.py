@@ -1,0 +1,103 @@
+"""The uplink `file`: SenML JSON lines on the gateway's own disk, each line one pack.
+
+The cursor moves after fsync. A crash between the two leaves lines that the cursor does not know
+of: at the next start they are recognised by their row ids and not written again. So every reading
+stands in the file once, as long as the file is this gateway's alone.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from gateway.settings import FileUplink as FileSettings
+from gateway.store import StoreError
+from gateway.uplinks import senml_pack
+from gateway.uplinks.json_lines import ROWS_LABEL, JsonLines
+from gateway.uplinks.lane_window import LaneWindow
+from gateway.uplinks.pump import Pump, backoff_s
+from gateway.uplinks.senml_pack import Pack
+
+KEY_LABEL = "id"
+BATCH_PACKS_MAX = 200
+BATCH_CHARACTERS_MAX = 1 << 20
+
+log = logging.getLogger(__name__)
+
+
+class FileUplink:
+    """Writes what `pump` has; file work runs in `executor`."""
+
+    def __init__(
+        self,
+        settings: FileSettings,
+        pump: Pump,
+        executor: Executor,
+        random: Callable[[], float],
+    ) -> None:
+        self._lines = JsonLines(settings.path, settings.rotate_bytes, settings.keep)
+        self._pump = pump
+        self._executor = executor
+        self._random = random
+        self.state = "closed"
+
+    async def run(self) -> None:
+        """Deliver for ever; what the disk refuses is kept and tried again."""
+        failures = 0
+        while True:
+            try:
+                await self._pump.open()
+                written = await self._in_executor(self._lines.open, self._pump.epoch)
+                self.state, failures = "open", 0
+                await self._deliver(written)
+            except (OSError, StoreError) as error:
+                self.state = str(error)
+                self._pump.counters["failures"] += 1
+                if failures == 0:
+                    self._pump.note("uplink_failed", str(error))
+                failures += 1
+            finally:
+                self._lines.close()
+            await asyncio.sleep(backoff_s(failures, self._random))
+
+    async def _deliver(self, written: set[int]) -> None:
+        while True:
+            self._pump.wake.clear()
+            await self._pump.refill()
+            batch, lines = self._next_batch(written)
+            if not batch:
+                await self._pump.wake.wait()
+                continue
+            if lines:
+                await self._in_executor(self._lines.append, lines)
+            for window, pack in batch:
+                self._pump.delivered(window, pack)
+            # One batch at a time is in doubt: the next begins when the cursor knows of this one.
+            await self._pump.save()
+
+    def _next_batch(self, written: set[int]) -> tuple[list[tuple[LaneWindow, Pack]], list[str]]:
+        batch: list[tuple[LaneWindow, Pack]] = []
+        lines: list[str] = []
+        characters = 0
+        while len(batch) < BATCH_PACKS_MAX and characters < BATCH_CHARACTERS_MAX:
+            found = self._pump.next_pack(0)
+            if found is None:
+                break
+            batch.append(found)
+            for line in self._lines_of(found[1], written):
+                lines.append(line)
+                characters += len(line)
+        return batch, lines
+
+    def _lines_of(self, pack: Pack, written: set[int]) -> list[str]:
+        missing = tuple(each for each in pack.readings if each.id not in written)
+        if not missing:
+            return []
+        pack = Pack(missing)
+        epoch = self._pump.epoch
+        labels = ((KEY_LABEL, pack.key(epoch)), (ROWS_LABEL, pack.row_key(epoch)))
+        return [senml_pack.encode(pack, labels)]
+
+    async def _in_executor(self, function: Callable, *arguments: object) -> object:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, function, *arguments)

@@ -1,0 +1,90 @@
+"""What one uplink does with one lane: read ahead, pack, keep the order, move the cursor.
+
+A core. At most one pack of a node is under way, so that a refused one is never overtaken; the
+cursor moves over readings delivered without a gap, and whatever lies behind it and was delivered
+is remembered, not sent again.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+from gateway.rows import Lane, StoredReading
+from gateway.uplinks.senml_pack import READINGS_MAX, Pack, travels_with
+
+READ_AHEAD_MAX = 2000
+
+
+class LaneWindow:
+    """The readings of `lane` behind `cursor`, as far as they are read."""
+
+    def __init__(self, lane: Lane, cursor: int) -> None:
+        self.lane = lane
+        self.cursor = cursor
+        self.last_read = cursor
+        # Ids in their order, and which of them are delivered.
+        self._open: deque[int] = deque()
+        self._delivered: set[int] = set()
+        self._waiting: dict[str, deque[StoredReading]] = {}
+        # Nodes that have something to send, no pack under way, and no rest to keep.
+        self._ready: deque[str] = deque()
+        self._resting: dict[str, int] = {}
+        self._refusals: dict[str, int] = {}
+
+    def room(self) -> int:
+        """Return how many readings may be read ahead now."""
+        return READ_AHEAD_MAX - len(self._open)
+
+    def load(self, readings: Iterable[StoredReading]) -> None:
+        """Take the readings that follow `last_read`, in the order of their ids."""
+        for reading in readings:
+            self.last_read = reading.id
+            self._open.append(reading.id)
+            endpoint = reading.row.endpoint
+            if endpoint not in self._waiting:
+                self._waiting[endpoint] = deque()
+                self._ready.append(endpoint)
+            self._waiting[endpoint].append(reading)
+
+    def next_pack(self, now_ms: int) -> Pack | None:
+        """Return the next pack; it is under way until one of the three calls below says more."""
+        for endpoint in [each for each, until in self._resting.items() if until <= now_ms]:
+            del self._resting[endpoint]
+            self._ready.append(endpoint)
+        if not self._ready:
+            return None
+        waiting = self._waiting[self._ready.popleft()]
+        readings = [waiting.popleft()]
+        while waiting and len(readings) < READINGS_MAX and travels_with(readings[0], waiting[0]):
+            readings.append(waiting.popleft())
+        return Pack(tuple(readings))
+
+    def delivered(self, pack: Pack) -> None:
+        """Note that the back end has `pack`; the cursor moves as far as there is no gap."""
+        self._delivered.update(reading.id for reading in pack.readings)
+        while self._open and self._open[0] in self._delivered:
+            self.cursor = self._open.popleft()
+            self._delivered.remove(self.cursor)
+        self._refusals.pop(pack.endpoint, None)
+        if self._waiting[pack.endpoint]:
+            self._ready.append(pack.endpoint)
+        else:
+            del self._waiting[pack.endpoint]
+
+    def lost(self, pack: Pack) -> None:
+        """Note that nobody knows what became of `pack`: it goes out again."""
+        self._waiting[pack.endpoint].extendleft(reversed(pack.readings))
+        self._ready.append(pack.endpoint)
+
+    def refusals(self, endpoint: str) -> int:
+        """Return how often in a row a node's pack was refused."""
+        return self._refusals.get(endpoint, 0)
+
+    def refused(self, pack: Pack, until_ms: int) -> None:
+        """Note that the back end will not have `pack` now: it goes out again at `until_ms`."""
+        self._waiting[pack.endpoint].extendleft(reversed(pack.readings))
+        self._refusals[pack.endpoint] = self._refusals.get(pack.endpoint, 0) + 1
+        self._resting[pack.endpoint] = until_ms
+
+    def next_timeout_ms(self) -> int | None:
+        """Return when the first rest ends."""
+        return min(self._resting.values(), default=None)
