@@ -13,6 +13,7 @@ from simulator.account import ReadingId
 from simulator.demo_screen import READINGS_SHOWN_MAX, ShownReading
 
 STORE_READ_MAX = 5000
+SENSOR_VALUE = 5700
 _UNITS = {"/100": "%", "Cel": "°C"}
 
 
@@ -56,12 +57,18 @@ class CityFile:
         return ShownReading(
             local_time_s=record["t"] + self._utc_offset_s,
             node=self._names.get(endpoint, endpoint),
-            what=name_of(lwm2m_path.parse(record["n"])).replace("-", " "),
+            what=_what(lwm2m_path.parse(record["n"])),
             value=f"{text} {_UNITS.get(unit, unit)}".strip())
 
     def latest(self) -> list[ShownReading]:
         """Return the last few readings, oldest first."""
         return list(self._latest)
+
+
+def _what(path: tuple[int, ...]) -> str:
+    """Return a resource in words; of an IPSO object's "sensor value" what it senses."""
+    is_generic = path[2] == SENSOR_VALUE
+    return name_of(path[:1] if is_generic else path).replace("-", " ")
 
 
 async def stored_readings(path: Path) -> set[ReadingId]:

@@ -30,8 +30,9 @@ def main() -> None:
               help="Keep the gateway's data and readings in this folder.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False),
               help="Write the result to this file, for scripts.")
-def demo(seconds: int, nodes: int, speed: int, seed: int, keep: str | None,
-         json_path: str | None) -> None:
+@click.option("--picture", "picture_path", type=click.Path(dir_okay=False),
+              help="Write the last picture of the living street to this file, as SVG.")
+def demo(**options) -> None:
     """Show a street at dusk: lamps, bins and parking bays, a gateway, and what reaches the city.
 
     Every node runs the firmware that an ESP32 runs; the gateway is 'faubourg run' in a process of
@@ -43,6 +44,4 @@ def demo(seconds: int, nodes: int, speed: int, seed: int, keep: str | None,
     """
     from simulator.demo import DemoSettings, run
 
-    settings = DemoSettings(seconds=seconds, nodes=nodes, speed=speed, seed=seed, keep=keep,
-                            json_path=json_path)
-    sys.exit(asyncio.run(run(settings)))
+    sys.exit(asyncio.run(run(DemoSettings(**options))))

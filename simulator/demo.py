@@ -55,6 +55,7 @@ class DemoSettings:
     seed: int
     keep: str | None
     json_path: str | None
+    picture_path: str | None
 
 
 async def run(settings: DemoSettings) -> int:
@@ -136,6 +137,8 @@ class Demo:
                 while (elapsed_s := loop.time() - started_s) < self._settings.seconds:
                     await self._frame(elapsed_s / self._settings.seconds)
                     await asyncio.sleep(FRAME_S)
+                if self._settings.picture_path:
+                    self._screen.save(self._settings.picture_path)
                 self._screen.say("draining: every node delivers what it holds and signs off ...")
                 await self._drain(loop)
                 await self._frame(1.0)

@@ -1,5 +1,6 @@
 """The demo's live picture: what the street does, what the gateway holds, what the city got."""
 
+import io
 import time
 from dataclasses import dataclass
 
@@ -68,6 +69,7 @@ class Screen:
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, auto_refresh=False, transient=False)
         self._next_line_s = 0.0
+        self._last: Group | None = None
 
     def __enter__(self) -> "Screen":
         if self._console.is_terminal:
@@ -86,8 +88,9 @@ class Screen:
     def show(self, progress: float, street: StreetPicture, chain: ChainPicture,
              latest: list[ShownReading]) -> None:
         """Show this moment."""
+        self._last = draw(self._title, progress, street, chain, latest)
         if self._console.is_terminal:
-            self._live.update(draw(self._title, progress, street, chain, latest), refresh=True)
+            self._live.update(self._last, refresh=True)
         elif time.monotonic() >= self._next_line_s:
             self._next_line_s = time.monotonic() + self.LINE_EVERY_S
             self.say(f"{_clock(street.local_time_s)}  "
@@ -96,6 +99,12 @@ class Screen:
                      f"{street.bays_occupied}/{street.bays} bays taken; readings: "
                      f"{chain.readings_taken} taken, {chain.readings_stored} stored, "
                      f"{chain.readings_delivered} delivered")
+
+    def save(self, path: str) -> None:
+        """Write the picture that was shown last to `path`, as SVG."""
+        recorder = Console(record=True, width=100, file=io.StringIO())
+        recorder.print(self._last)
+        recorder.save_svg(path, title="faubourg-sim demo")
 
     def summary(self, result: Result) -> None:
         """Print what came of it all, on stdout."""
@@ -140,11 +149,12 @@ def _street_table(street: StreetPicture) -> Table:
     table.add_row("lamps", f"{_bar(street.lamps_lit, street.lamps)} "
                            f"{street.lamps_lit} of {street.lamps} lit, {street.power_w:,.0f} W")
     mean = street.fill_percent_mean
-    table.add_row("bins", f"{_bar(mean, 100)} {mean:.0f} % full, "
-                          f"{street.bins_full} over 80 %, {street.bins_emptied} emptied")
+    table.add_row("bins", f"{_bar(mean, 100)} {mean:.0f} %, "
+                          f"{street.bins_full} nearly full")
     table.add_row("parking", f"{_bar(street.bays_occupied, street.bays)} "
-                             f"{street.bays_occupied} of {street.bays} taken, "
-                             f"{street.cars_moved} cars came or went")
+                             f"{street.bays_occupied} of {street.bays} taken")
+    table.add_row("since then", f"{street.cars_moved} cars came or went, "
+                                f"{street.bins_emptied} bins emptied")
     return table
 
 
@@ -152,10 +162,11 @@ def _chain_table(chain: ChainPicture) -> Table:
     table = _grid()
     table.add_row("registered", f"{_bar(chain.registered, chain.nodes)} "
                                 f"{chain.registered} of {chain.nodes} nodes")
-    table.add_row("taken", f"{chain.readings_taken:,} readings by the nodes' sensors")
+    table.add_row("taken", f"{chain.readings_taken:,} readings by sensors")
     table.add_row("stored", f"{chain.readings_stored:,} durable in the gateway")
     table.add_row("delivered", f"{chain.readings_delivered:,} in the city's file")
-    table.add_row("datagrams", f"{chain.datagrams:,} sent by nodes, security: {chain.security}")
+    table.add_row("datagrams", f"{chain.datagrams:,} sent by nodes")
+    table.add_row("security", chain.security)
     return table
 
 
