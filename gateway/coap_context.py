@@ -13,7 +13,7 @@ from random import Random
 import aiocoap
 from aiocoap import Message, error, interfaces
 from aiocoap.numbers import constants
-from aiocoap.pipe import Pipe, error_to_message, run_driving_pipe
+from aiocoap.pipe import Pipe, error_to_message
 from aiocoap.tokenmanager import TokenManager
 from aiocoap.util import hostportjoin
 
@@ -82,10 +82,19 @@ class Tokens(TokenManager):
     def __init__(self, context: aiocoap.Context, random: Random) -> None:
         super().__init__(context)
         self._random = random
+        self._given_token = b""
 
     def next_token(self) -> bytes:
         """Return a token; two alike matter only towards one peer."""
-        return self._random.randbytes(TOKEN_BYTES)
+        return self._given_token or self._random.randbytes(TOKEN_BYTES)
+
+    def request_with(self, token: bytes, pipe: Pipe) -> None:
+        """Send a request under a token that is in use: the end of an observation needs it."""
+        self._given_token = token
+        try:
+            self.request(pipe)
+        finally:
+            self._given_token = b""
 
     def fail(self, message: Message, exception: Exception) -> None:
         """End the request that `message` belongs to, or the interest in a response."""
@@ -145,7 +154,7 @@ class CoapContext(aiocoap.Context):
         the last.
 
         For observations: aiocoap's own iterator keeps one notification and drops the others.
-        Returns what ends the interest.
+        A message that has a token keeps it. Returns what ends the interest.
         """
         pipe = Pipe(message, self.log)
 
@@ -154,14 +163,34 @@ class CoapContext(aiocoap.Context):
             return bool(on_response(answer)) and not event.is_last
 
         stop = pipe.on_event(take)
-        self._tokens.request(pipe)
+        if message.token:
+            self._tokens.request_with(message.token, pipe)
+        else:
+            self._tokens.request(pipe)
         return stop
 
+    async def ping(self, remote: NodeAddress) -> None:
+        """Return once the peer has answered a CoAP ping; cancel it to give up."""
+        answered = self.loop.create_future()
+        stop = self._layer.ping(remote, lambda: answered.done() or answered.set_result(None))
+        try:
+            await answered
+        finally:
+            stop()
+
     def render_to_pipe(self, pipe: Pipe) -> None:
-        """Let the site answer. As in aiocoap, without a task name made from the whole message,
-        which costs a seventh of the time of a request."""
+        """Let the site answer. aiocoap makes a name for the task from the whole message, which
+        costs a seventh of the time of a request."""
         answered = error_to_message(pipe, self.log)
-        run_driving_pipe(answered, self._render_to_pipe(answered))
+        task = self.loop.create_task(self._drive(answered))
+        answered.on_interest_end(task.cancel)
+
+    async def _drive(self, pipe: Pipe) -> None:
+        try:
+            await self._render_to_pipe(pipe)
+        except Exception as failure:
+            # error_to_message logs it, and makes the answer of it.
+            pipe.add_exception(failure)
 
     def _transmit(self, datagram: bytes, remote: NodeAddress) -> None:
         self._transport.send(datagram, remote.peer, remote.local)

@@ -1,9 +1,9 @@
 """CoAP's message layer for a gateway with thousands of peers (RFC 7252 section 4).
 
 It takes the place of aiocoap's, between its token layer and a datagram transport, because a
-gateway needs what that one does not give: an acknowledgement of a notification that waits for a commit,
-duplicates recognised in bounded memory, work per message that does not grow with the number of
-sleeping peers, and a dead peer's errors kept to that peer.
+gateway needs what that one does not give: an acknowledgement of a notification that waits for a
+commit, duplicates recognised in bounded memory, work per message that does not grow with the
+number of sleeping peers, and a dead peer's errors kept to that peer.
 """
 
 import asyncio
@@ -129,9 +129,9 @@ class _Exchange:
 class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
     """Message ids, types, retransmission, duplicates; one exchange at a time per peer.
 
-    `tokens` is aiocoap's token layer above, `transmit(datagram, remote)` the transport
-    below. A request of ours has its number of retransmissions as `message.retransmissions`; a response handed up
-    carries its `Acknowledgement` as `message.acknowledgement`.
+    `tokens` is aiocoap's token layer above, `transmit(datagram, remote)` the transport below. A
+    request of ours has its number of retransmissions as `message.retransmissions`; a response
+    handed up carries as `message.acknowledgement` its `Acknowledgement`, None if piggybacked.
     """
 
     def __init__(self, tokens, transmit: Callable[[bytes, object], None], random: Random) -> None:
@@ -168,7 +168,7 @@ class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
         self._unanswered.clear()
 
     def dispatch_error(self, exception: Exception, remote: object) -> None:
-        """Count what the network reports; only silence, all retransmissions long, ends an exchange."""
+        """Count what the network reports; only silence after all repetitions ends an exchange."""
         self.counters["network errors"] += 1
 
     # Incoming
@@ -248,6 +248,16 @@ class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
         self.answer_empty(message, ACK)
 
     # Outgoing
+
+    def ping(self, remote: object, on_answer: Monitor) -> Callable[[], None]:
+        """Send a CoAP ping (RFC 7252 section 4.3); returns what ends it.
+
+        Raises NetworkError if too much waits for this peer.
+        """
+        message = Message(code=EMPTY, _mtype=CON, _mid=self._take_mid())
+        message.remote = remote
+        self._send_or_queue(message, on_answer)
+        return lambda: self._abandon(message)
 
     def answer_empty(self, message: Message, type: int) -> None:
         """Answer a peer's message with an empty ACK or RST; an ACK only if it was confirmable."""

@@ -67,14 +67,7 @@ class Ended:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A node spoke: one in queue mode now listens for a while."""
-
-    session: Session
-
-
-Event = Registered | Updated | Ended | Heard
+Event = Registered | Updated | Ended
 
 
 class Sessions:
@@ -135,7 +128,7 @@ class Sessions:
         session = Session(self._new_id(), wanted, peer, now_ms, now_ms)
         self._keep(session)
         self._events.append(Registered(session, replaced))
-        self._hear(session, now_ms)
+        self.heard(session, now_ms)
         return session
 
     def update(
@@ -154,7 +147,7 @@ class Sessions:
         self._drop(before)
         self._keep(session)
         self._events.append(Updated(session, before))
-        self._hear(session, now_ms)
+        self.heard(session, now_ms)
         return session
 
     def deregister(self, registration_id: str) -> Session:
@@ -178,7 +171,8 @@ class Sessions:
 
     def heard(self, session: Session, now_ms: int) -> None:
         """Note that a message came from a node: it is awake; its lifetime is not extended."""
-        self._hear(session, now_ms)
+        self._seen_ms[session.endpoint] = now_ms
+        self._asleep.discard(session.endpoint)
 
     def did_not_answer(self, endpoint: str) -> None:
         """Note that a request ran out: a queue-mode node sleeps until it speaks again."""
@@ -275,8 +269,3 @@ class Sessions:
         self._seen_ms.pop(session.endpoint, None)
         self._asleep.discard(session.endpoint)
         self._events.append(Ended(session, reason))
-
-    def _hear(self, session: Session, now_ms: int) -> None:
-        self._seen_ms[session.endpoint] = now_ms
-        self._asleep.discard(session.endpoint)
-        self._events.append(Heard(session))

@@ -1,0 +1,149 @@
+"""Carries commands to nodes that listen, one at a time, and results to whoever asked."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from gateway.clock import Clock
+from gateway.commands import Commands, Request, Sending, new_command
+from gateway.operations import ASLEEP, UNKNOWN_NODE, Operation, OperationFailed, Operations
+from gateway.rows import CommandRow
+from gateway.store import Store
+
+log = logging.getLogger("gateway.commands")
+
+
+class CommandRunner:
+    """The shell of the command queue: every step is durable before the next one is taken."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        operations: Operations,
+        store: Store,
+        clock: Clock,
+        expires_s: int,
+        is_awake: Callable[[str], bool],
+    ) -> None:
+        self._commands = commands
+        self._operations = operations
+        self._store = store
+        self._clock = clock
+        self._expires_s = expires_s
+        self._is_awake = is_awake
+        self._changed = asyncio.Condition()
+        self._listeners: list[Callable[[CommandRow], None]] = []
+        self.counters: Counter[str] = Counter()
+
+    def call_on_result(self, listener: Callable[[CommandRow], None]) -> None:
+        """Have `listener(row)` called with every command that has ended and is stored."""
+        self._listeners.append(listener)
+
+    async def restore(self) -> None:
+        """Take over the unfinished commands of the store."""
+        rows = await self._store.unfinished_commands()
+        for row in self._commands.restore(rows, self._now_ms(), self._clock.unix_ms()):
+            await self._save(row)
+
+    async def submit(self, request: Request) -> CommandRow:
+        """Queue a command, durably; the same id again gives the command it has become.
+
+        Raises CommandRefused, or StoreError if it cannot be kept.
+        """
+        row = new_command(request, self._clock.unix_ms(), self._expires_s)
+        known = await self._store.command(row.id)
+        if known is not None:
+            return known
+        self._commands.check_room(row.endpoint)
+        stored = await self._store.add_command(row)
+        if stored == row:
+            self.counters["submitted"] += 1
+            return self._commands.submit(row, self._now_ms())
+        return stored
+
+    async def cancel(self, command_id: str) -> CommandRow:
+        """End a command that still waits; raises CommandRefused."""
+        row = self._commands.cancel(command_id, self._clock.unix_ms())
+        await self._save(row)
+        return row
+
+    def pending(self, endpoint: str) -> list[CommandRow]:
+        """Return the commands that wait for a node."""
+        return self._commands.pending(endpoint)
+
+    def is_due(self, endpoint: str) -> bool:
+        """Return whether there is a command for this node, and it listens."""
+        return bool(self._commands.pending(endpoint)) and self._is_awake(endpoint)
+
+    def endpoints(self) -> list[str]:
+        """Return the nodes that commands wait for."""
+        return self._commands.endpoints()
+
+    def next_timeout_ms(self) -> int | None:
+        """Return when `expire` has something to do, or a command may be repeated."""
+        return self._commands.next_timeout_ms(self._now_ms())
+
+    async def run(self, endpoint: str) -> None:
+        """Send what waits for a node while it listens. Called by one task per node."""
+        while self._is_awake(endpoint):
+            unix_s = self._clock.unix_ms() // 1000 if self._clock.is_trusted() else None
+            sending = self._commands.next_to_send(endpoint, self._now_ms(), unix_s)
+            if sending is None:
+                return
+            await self._send(sending)
+
+    async def expire(self) -> None:
+        """End the commands whose time is over."""
+        for row in self._commands.expire(self._now_ms(), self._clock.unix_ms()):
+            await self._save(row)
+
+    async def wait_result(self, command_id: str, timeout_s: float) -> CommandRow | None:
+        """Return the command once it has ended, or as it is when the time is over."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                while True:
+                    row = await self._store.command(command_id)
+                    if row is None or row.state.is_final:
+                        return row
+                    await self._changed.wait()
+        except TimeoutError:
+            return await self._store.command(command_id)
+
+    async def _send(self, sending: Sending) -> None:
+        await self._save(self._commands.sent(sending, self._now_ms()))
+        try:
+            result = await self._operations.perform(sending.endpoint, _operation(sending))
+        except OperationFailed as failure:
+            await self._save(self._failed(sending, failure))
+            return
+        unix_ms = self._clock.unix_ms()
+        await self._save(
+            self._commands.answered(sending.command_id, result.code, unix_ms, result.detail)
+        )
+
+    def _failed(self, sending: Sending, failure: OperationFailed) -> CommandRow:
+        if failure.reason in (ASLEEP, UNKNOWN_NODE):
+            return self._commands.not_sent(sending.command_id)
+        log.info("command %r to %r: %s", sending.command_id, sending.endpoint, failure)
+        return self._commands.no_answer(sending.command_id, self._now_ms(), self._clock.unix_ms())
+
+    async def _save(self, row: CommandRow) -> None:
+        await self._store.save_command(row)
+        if row.state.is_final:
+            self.counters[str(row.state)] += 1
+            for listener in self._listeners:
+                listener(row)
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _now_ms(self) -> int:
+        return int(self._clock.monotonic_s() * 1000)
+
+
+def _operation(sending: Sending) -> Operation:
+    if sending.is_execute:
+        return Operation("execute", sending.path, arguments=sending.arguments)
+    if len(sending.path) > 2:
+        return Operation("write", sending.path, sending.leaves[0][1])
+    return Operation("write", sending.path, leaves=sending.leaves)

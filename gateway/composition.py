@@ -1,0 +1,103 @@
+"""What fills the gateway's seams in a real process: sockets, clocks, uplinks' clients."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from pathlib import Path
+from random import Random
+
+from gateway.clock import Clock, NtpClock, ScaledClock, SystemClock
+from gateway.coap_transport import Peer, UdpTransport
+from gateway.settings import FileUplink as FileSettings
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.uplinks import mqtt_client
+from gateway.uplinks.file import FileUplink
+from gateway.uplinks.mqtt import Connect, MqttUplink, OnCommand
+from gateway.uplinks.pump import Pump
+
+LOCK = "faubourg.lock"
+
+
+class StartError(Exception):
+    """The gateway cannot start; the text says what is in the way."""
+
+
+def peer_of(address: str) -> Peer:
+    """Return the (host, port) of "host:port" or "[host]:port"."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return the clock that the settings ask for."""
+    if settings.scaled_time is not None:
+        scaled = settings.scaled_time
+        return ScaledClock(scaled.real_s, scaled.shown_s, scaled.speed)
+    return SystemClock() if settings.gateway.time == "system" else NtpClock()
+
+
+def transport_of(settings: Settings) -> UdpTransport:
+    """Return the sockets that the settings ask for; `[::]` means IPv4 too."""
+    host, port = peer_of(settings.gateway.listen)
+    listen = [(host, port)]
+    if host == "::":
+        listen.append(("0.0.0.0", port))
+    return UdpTransport(listen)
+
+
+@contextlib.contextmanager
+def locked(folder: str) -> Iterator[None]:
+    """Hold the data folder: two gateways on one store would take each other's readings.
+
+    Raises StartError if another process has it. The kernel lets go when the process ends.
+    """
+    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(Path(folder) / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(f"gateway.data = {folder}: another gateway runs with it") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class UplinkBuilder:
+    """Builds the uplinks of the settings; `connect` makes connections to a broker."""
+
+    def __init__(self, connect: Connect = mqtt_client.connect) -> None:
+        self._connect = connect
+
+    def build(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        random: Random,
+        new_executor: Callable[[], Executor],
+        on_command: OnCommand,
+    ) -> dict[str, tuple[Pump, FileUplink | MqttUplink]]:
+        """Return each uplink with its pump, by its name."""
+        built: dict[str, tuple[Pump, FileUplink | MqttUplink]] = {}
+        for name, uplink in settings.uplink.items():
+            pump = Pump(name, store, clock.unix_ms)
+            if isinstance(uplink, FileSettings):
+                built[name] = (pump, FileUplink(uplink, pump, new_executor(), random.random))
+            else:
+                gateway_id = settings.gateway.id
+                mqtt = MqttUplink(
+                    uplink,
+                    gateway_id,
+                    pump,
+                    store,
+                    clock,
+                    self._connect,
+                    random.random,
+                    on_command,
+                )
+                built[name] = (pump, mqtt)
+        return built

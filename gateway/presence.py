@@ -1,0 +1,245 @@
+"""The registration interface: sessions, made durable, with what follows from them."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Protocol
+
+from gateway import registration
+from gateway.clock import Clock
+from gateway.coap_server import Incoming
+from gateway.readings import JOURNAL_OBJECT
+from gateway.refusal import Refused
+from gateway.rows import NodeRow, Value
+from gateway.sessions import Ended, Event, Session, Sessions, Updated
+from gateway.store import Store, StoreError
+
+MANUFACTURER = "/3/0/0"
+OUR_MANUFACTURER = "Faubourg"
+KNOWN_NODES_PER_REGISTERED_MAX = 4
+"""Nodes that are gone stay known; beyond so many times the limit nobody new is let in."""
+
+log = logging.getLogger("gateway.presence")
+
+
+class Follower(Protocol):
+    """Who acts on what nodes do; none of the calls may block."""
+
+    def registered(self, session: Session) -> None:
+        """A registration is durable and about to be answered."""
+
+    def attend(self, session: Session) -> None:
+        """A node spoke and listens: do what waits for it."""
+
+    def ended(self, session: Session) -> None:
+        """A registration is over: replaced, deregistered or expired."""
+
+
+class Presence:
+    """The nodes of this gateway, in memory and in the store."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        store: Store,
+        clock: Clock,
+        address_of: Callable[[Hashable], str],
+        nodes_max: int,
+    ) -> None:
+        self._sessions = sessions
+        self._store = store
+        self._clock = clock
+        self._address_of = address_of
+        self._known_max = nodes_max * KNOWN_NODES_PER_REGISTERED_MAX
+        self._rows: dict[str, NodeRow] = {}
+        self._followers: list[Follower] = []
+        self._stale_rows: set[str] = set()
+        self.counters: Counter[str] = Counter()
+
+    def follow(self, follower: Follower) -> None:
+        """Let `follower` hear of everything from now on."""
+        self._followers.append(follower)
+
+    def rows(self) -> list[NodeRow]:
+        """Return every node that is known, with what was last heard of it."""
+        return [self.row(endpoint) for endpoint in self._rows]
+
+    def row(self, endpoint: str) -> NodeRow | None:
+        """Return a node."""
+        row = self._rows.get(endpoint)
+        seen_ms = self._sessions.seen_ms(endpoint)
+        if row is None or seen_ms is None:
+            return row
+        return replace(row, seen_ms=max(row.seen_ms, self._unix_ms(seen_ms)))
+
+    def session_at(self, remote: Hashable) -> Session | None:
+        """Return the session of the node at `remote`."""
+        return self._sessions.at(remote)
+
+    def has_journal(self, session: Session) -> bool:
+        """Return whether object 42800 means our journal: the test range belongs to everybody."""
+        if not session.registration.objects.has_object(JOURNAL_OBJECT):
+            return False
+        row = self._rows.get(session.endpoint)
+        facts = dict(row.facts) if row else {}
+        return facts.get(MANUFACTURER, OUR_MANUFACTURER) == OUR_MANUFACTURER
+
+    def heard(self, session: Session) -> None:
+        """Note that a node spoke."""
+        self._sessions.heard(session, self._now_ms())
+
+    def attend(self, session: Session) -> None:
+        """Let the followers do what waits for a node that listens."""
+        for follower in self._followers:
+            follower.attend(session)
+
+    # The registration interface, as coap_server calls it
+
+    async def register(self, request: Incoming) -> str:
+        """Register a node; return its location's last level once the registration is durable."""
+        wanted = registration.parse(request.queries, request.content_format, request.payload)
+        if wanted.endpoint not in self._rows and len(self._rows) >= self._known_max:
+            raise Refused("5.03", "this gateway has no room for more nodes")
+        session = self._sessions.register(wanted, request.remote, self._now_ms())
+        events = self._take_events()
+        await self._save(self._row_of(session))
+        self.counters["registrations"] += 1
+        self._dispatch(events)
+        for follower in self._followers:
+            follower.registered(session)
+        return session.id
+
+    async def update(self, registration_id: str, request: Incoming) -> None:
+        """Refresh a registration; one that says nothing new is not written to the disk."""
+        session = self._sessions.update(
+            registration_id,
+            request.queries,
+            request.content_format,
+            request.payload,
+            request.remote,
+            self._now_ms(),
+        )
+        events = self._take_events()
+        row, before = self._row_of(session), self._rows[session.endpoint]
+        times = {"updated_ms": 0, "seen_ms": 0}
+        if replace(row, **times) != replace(before, **times):
+            await self._save(row)
+        else:
+            self._rows[session.endpoint] = row
+            self._stale_rows.add(session.endpoint)
+        self.counters["updates"] += 1
+        self._dispatch(events)
+        self.attend(session)
+
+    async def deregister(self, registration_id: str, request: Incoming) -> None:
+        """End a registration."""
+        self._sessions.deregister(registration_id)
+        self.counters["deregistrations"] += 1
+        await self._end(self._take_events())
+
+    # Restart, expiry, facts
+
+    async def restore(self, remote_of: Callable[[str], Hashable]) -> None:
+        """Take over the registrations of the store: a restart costs the district nothing."""
+        now_ms = self._now_ms()
+        for row in await self._store.nodes():
+            self._rows[row.endpoint] = row
+            known = _registration_of(row)
+            if row.registration_id is not None and known is not None:
+                self._sessions.restore(row.registration_id, known, remote_of(row.address), now_ms)
+
+    async def expire(self) -> None:
+        """End the registrations whose time is over."""
+        self._sessions.handle_timeout(self._now_ms())
+        await self._end(self._take_events())
+
+    async def save_facts(self, endpoint: str, facts: dict[str, Value]) -> None:
+        """Keep what was read of a node, beside what is known already. Raises StoreError."""
+        row = self._rows.get(endpoint)
+        if row is not None:
+            known = tuple(sorted({**dict(row.facts), **facts}.items()))
+            self._rows[endpoint] = replace(row, facts=known)
+            await self._store.save_node(self._rows[endpoint])
+
+    async def flush(self) -> None:
+        """Write the times of the last Updates, which alone are not worth a write. At a stop."""
+        rows = [self.row(endpoint) for endpoint in self._stale_rows if endpoint in self._rows]
+        self._stale_rows.clear()
+        await asyncio.gather(*(self._store.save_node(row) for row in rows))
+
+    async def _save(self, row: NodeRow) -> None:
+        try:
+            await self._store.save_node(row)
+        except StoreError as error:
+            self.counters["not stored"] += 1
+            raise Refused("5.03", "the registration cannot be stored now") from error
+        self._rows[row.endpoint] = row
+        self._stale_rows.discard(row.endpoint)
+
+    async def _end(self, events: list[Event]) -> None:
+        self._dispatch(events)
+        for event in events:
+            endpoint = event.session.endpoint
+            self._rows[endpoint] = replace(self._rows[endpoint], registration_id=None)
+            try:
+                await self._store.delete_registration(endpoint)
+            except StoreError:
+                # It comes back with the next start, and expires once more.
+                log.exception("the end of a registration could not be stored")
+
+    def _dispatch(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Ended):
+                self.counters[event.reason] += 1
+                self._tell_ended(event.session)
+            elif isinstance(event, Updated):
+                if event.before.peer != event.session.peer:
+                    # Its observations were made with its old address: they have to be made anew.
+                    self._tell_ended(event.before)
+            elif event.replaced is not None:
+                self._tell_ended(event.replaced)
+
+    def _tell_ended(self, session: Session) -> None:
+        for follower in self._followers:
+            follower.ended(session)
+
+    def _take_events(self) -> list[Event]:
+        return list(iter(self._sessions.next_event, None))
+
+    def _row_of(self, session: Session) -> NodeRow:
+        known = session.registration
+        before = self._rows.get(session.endpoint)
+        now_ms = self._clock.unix_ms()
+        is_same = before is not None and before.registration_id == session.id
+        return NodeRow(
+            endpoint=session.endpoint,
+            registration_id=session.id,
+            address=self._address_of(session.peer),
+            lwm2m_version=known.version,
+            binding=known.binding,
+            queue_mode=known.is_queue_mode,
+            lifetime_s=known.lifetime_s,
+            links=known.objects.text,
+            registered_ms=before.registered_ms if is_same else now_ms,
+            updated_ms=now_ms,
+            seen_ms=now_ms,
+            facts=before.facts if before else (),
+        )
+
+    def _now_ms(self) -> int:
+        return int(self._clock.monotonic_s() * 1000)
+
+    def _unix_ms(self, uptime_ms: int) -> int:
+        return self._clock.unix_ms() - (self._now_ms() - uptime_ms)
+
+
+def _registration_of(row: NodeRow) -> registration.Registration | None:
+    try:
+        objects = registration.parse_objects(registration.LINK_FORMAT, row.links.encode())
+    except Refused:
+        return None
+    return registration.Registration(
+        row.endpoint, row.lwm2m_version, row.lifetime_s, row.binding, row.queue_mode, objects
+    )

@@ -1,0 +1,438 @@
+"""The gateway service: its parts put together, started and stopped in order."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path as FilePath
+from random import Random, SystemRandom
+
+from gateway import api, fleet_view
+from gateway import settings as gateway_settings
+from gateway.clock import Clock
+from gateway.coap_content import Path
+from gateway.coap_context import CoapContext
+from gateway.coap_server import GatewayResource
+from gateway.coap_transport import DatagramTransport, Peer
+from gateway.command_runner import CommandRunner
+from gateway.commands import Commands, Request
+from gateway.composition import (
+    StartError,
+    UplinkBuilder,
+    clock_of,
+    locked,
+    peer_of,
+    transport_of,
+)
+from gateway.fleet_view import LatestReadings, NodeView
+from gateway.node_care import NodeCare
+from gateway.observations import Observations
+from gateway.operations import Operation, OperationResult, Operations, PathValue
+from gateway.presence import Presence
+from gateway.readings import Readings
+from gateway.reports import NodeReports
+from gateway.rows import CommandRow, Lane
+from gateway.sessions import Session, Sessions
+from gateway.settings import Settings
+from gateway.store import Store, StoreError, one_thread
+from gateway.time_service import TimeService
+from gateway.uplinks.file import FileUplink
+from gateway.uplinks.mqtt import MqttUplink
+from gateway.uplinks.pump import Pump
+
+DATABASE = "faubourg.db"
+TICK_MAX_S = 60.0
+HOUSEKEEPING_S = 600.0
+DELETE_MAX = 2000
+COMMANDS_SHOWN_MAX = 1000
+FINISHED_COMMANDS_KEPT_MS = 30 * 24 * 3600 * 1000
+GC_THRESHOLDS = (10_000, 50, 1000)
+"""A full collection of a loaded gateway stalls the event loop: rarer, since little is cyclic."""
+
+log = logging.getLogger("gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkStatus:
+    """How an uplink does: how much waits in each lane, and since when (Unix milliseconds)."""
+
+    name: str
+    state: str
+    urgent: int
+    measurements: int
+    oldest_ms: int | None
+    counters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The gateway at a glance."""
+
+    version: str
+    id: str
+    security: str
+    uptime_s: int
+    is_time_trusted: bool
+    nodes: dict[str, int]  # by state
+    readings_stored: int
+    uplinks: tuple[UplinkStatus, ...]
+    counters: dict[str, int]
+
+
+class Gateway:
+    """One gateway over four seams: the network, the clock and randomness, the store's executors,
+    and the uplinks' clients."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: DatagramTransport,
+        clock: Clock,
+        random: Random,
+        new_executor: Callable[[], Executor] = one_thread,
+        uplinks: UplinkBuilder | None = None,
+        vfs: str | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.random = random
+        self._new_executor = new_executor
+        self._uplink_builder = uplinks or UplinkBuilder()
+        self._transport = transport
+        self.store = Store(
+            str(FilePath(settings.gateway.data) / DATABASE),
+            new_executor,
+            urgent_ms=settings.commit.urgent_ms,
+            measurement_ms=settings.commit.measurement_ms,
+            vfs=vfs,
+        )
+        self._sessions = Sessions(random.randbytes, settings.limits.nodes_max)
+        self._readings = Readings()
+        self._commands = Commands(settings.limits.commands_per_node_max)
+        self._latest = LatestReadings()
+        self._uplinks: dict[str, tuple[Pump, FileUplink | MqttUplink]] = {}
+        self._tasks: list[asyncio.Task] = []
+        self._wake = asyncio.Event()
+        self._started_s = clock.monotonic_s()
+
+    # Start and stop
+
+    async def start(self) -> None:
+        """Open the store, take over what was, then listen. Raises StartError."""
+        FilePath(self.settings.gateway.data).mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            await self.store.open(self.clock.unix_ms())
+        except StoreError as error:
+            raise StartError(f"the store in {self.settings.gateway.data}: {error}") from error
+        self._build()
+        await self._restore()
+        try:
+            self._context.open()
+        except OSError as error:
+            await self.store.close()
+            listen = self.settings.gateway.listen
+            raise StartError(
+                f"gateway.listen = {listen}: {error.strerror}; does another gateway run there?"
+            ) from error
+        loop = asyncio.get_running_loop()
+        serving = [self._tick(), self._keep_house()]
+        serving += [uplink.run() for _, uplink in self._uplinks.values()]
+        self._tasks = [loop.create_task(coroutine) for coroutine in serving]
+        for session in list(self._sessions):
+            self._care.attend(session)
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what was begun, make it durable."""
+        await self._care.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._reports.idle()
+        await self._observations.close()
+        await self._context.shutdown()
+        with contextlib.suppress(StoreError):
+            await self._presence.flush()
+        await self.store.close()
+
+    def _build(self) -> None:
+        limits = self.settings.limits
+        context = CoapContext(self._transport, self.random, None, self._on_malformed)
+        self._context = context
+        self._presence = Presence(
+            self._sessions,
+            self.store,
+            self.clock,
+            lambda remote: remote.hostinfo,
+            limits.nodes_max,
+        )
+        self._operations = Operations(context, self._sessions, self._now_ms)
+        self._reports = NodeReports(
+            self._presence, self._readings, self.store, self.clock, self._latest.take
+        )
+        self._observations = Observations(
+            context, self._operations, self._readings, self.store, self.clock, self._latest.take
+        )
+        self._time = TimeService(self._operations, self.clock, self._now_ms)
+        self.runner = CommandRunner(
+            self._commands,
+            self._operations,
+            self.store,
+            self.clock,
+            limits.command_expires_s,
+            self._is_awake,
+        )
+        self._care = NodeCare(
+            self._sessions,
+            self._presence,
+            self._operations,
+            self._observations,
+            self._time,
+            self.runner,
+            self._is_awake,
+        )
+        self._presence.follow(self._care)
+        self._uplinks = self._uplink_builder.build(
+            self.settings, self.store, self.clock, self.random, self._new_executor, self.submit
+        )
+        self._presence.follow(_StateReports(self._uplinks))
+        self.runner.call_on_result(self._tell_result)
+        self._site = GatewayResource(self._presence, self._reports, limits.payload_bytes_max)
+        context.serversite = self._site
+
+    async def _restore(self) -> None:
+        await self._presence.restore(lambda address: self._context.address(peer_of(address)))
+        await self.runner.restore()
+        for row in await self.store.observations():
+            self._care.want(row)
+        self._latest.take(stored.row for stored in await self.store.latest_readings())
+
+    # What the management API and the uplinks use
+
+    def nodes(self) -> list[NodeView]:
+        """Return every node that is known, by endpoint name."""
+        rows = sorted(self._presence.rows(), key=lambda row: row.endpoint)
+        return [self._view(row) for row in rows]
+
+    def node(self, endpoint: str) -> NodeView | None:
+        """Return one node with its observations and pending commands."""
+        row = self._presence.row(endpoint)
+        return None if row is None else self._view(row)
+
+    async def operate(self, endpoint: str, operation: Operation) -> OperationResult:
+        """Perform an operation at a node that listens; raises operations.OperationFailed."""
+        return await self._operations.perform(endpoint, operation)
+
+    @contextlib.asynccontextmanager
+    async def observe(
+        self, endpoint: str, path: Path
+    ) -> AsyncIterator[AsyncIterator[tuple[PathValue, ...]]]:
+        """Give an iterator over what a node notifies of a path; raises OperationFailed."""
+        session = self._operations.session(endpoint)
+        async with self._observations.watching(session, path) as values:
+            yield values
+
+    async def submit(self, request: Request) -> CommandRow:
+        """Queue a command, and send it if its node listens. Raises CommandRefused, StoreError."""
+        row = await self.runner.submit(request)
+        session = self._sessions.get(row.endpoint)
+        if session is not None:
+            self._care.attend(session)
+        self._wake.set()
+        return row
+
+    async def cancel(self, command_id: str) -> CommandRow:
+        """End a command that still waits. Raises CommandRefused, StoreError."""
+        return await self.runner.cancel(command_id)
+
+    async def commands(self, with_ended: bool) -> list[CommandRow]:
+        """Return the commands that wait, oldest first; or the newest of all, newest first."""
+        if with_ended:
+            return await self.store.commands(COMMANDS_SHOWN_MAX)
+        return await self.store.unfinished_commands()
+
+    async def wait_result(self, command_id: str, timeout_s: float) -> CommandRow | None:
+        """Return a command once it has ended, or as it is when the time is over."""
+        return await self.runner.wait_result(command_id, timeout_s)
+
+    async def status(self) -> Status:
+        """Return the gateway at a glance."""
+        now_ms = self._now_ms()
+        states = Counter(
+            self._sessions.state(row.endpoint, now_ms) for row in self._presence.rows()
+        )
+        return Status(
+            version=version("faubourg"),
+            id=self.settings.gateway.id,
+            security=self.settings.gateway.security,
+            uptime_s=int(self.clock.monotonic_s() - self._started_s),
+            is_time_trusted=self.clock.is_trusted(),
+            nodes=dict(states),
+            readings_stored=await self.store.readings_count(),
+            uplinks=tuple([await self._uplink_status(name) for name in self._uplinks]),
+            counters=self.counters(),
+        )
+
+    def counters(self) -> dict[str, int]:
+        """Return what was counted, by part and name: "coap: duplicates"."""
+        parts = {
+            "coap": self._context,
+            "requests": self._site,
+            "registrations": self._presence,
+            "reports": self._reports,
+            "readings": self._readings,
+            "observations": self._observations,
+            "operations": self._operations,
+            "time": self._time,
+            "commands": self.runner,
+            "care": self._care,
+        }
+        return {
+            f"{part}: {name}": count
+            for part, owner in parts.items()
+            for name, count in sorted(owner.counters.items())
+        }
+
+    def addresses(self) -> list[Peer]:
+        """Return where nodes reach this gateway."""
+        return self._transport.addresses()
+
+    # Inner
+
+    def _view(self, row) -> NodeView:
+        return fleet_view.view(
+            row,
+            self._sessions.state(row.endpoint, self._now_ms()),
+            self._latest.of(row.endpoint),
+            self._observations.paths_of(row.endpoint),
+            self.runner.pending(row.endpoint),
+        )
+
+    async def _uplink_status(self, name: str) -> UplinkStatus:
+        pump, uplink = self._uplinks[name]
+        urgent = await self.store.backlog(name, Lane.URGENT)
+        measurements = await self.store.backlog(name, Lane.MEASUREMENT)
+        oldest = [each.oldest_ms for each in (urgent, measurements) if each.oldest_ms is not None]
+        return UplinkStatus(
+            name,
+            uplink.state,
+            urgent.count,
+            measurements.count,
+            min(oldest, default=None),
+            dict(pump.counters),
+        )
+
+    def _tell_result(self, row: CommandRow) -> None:
+        _, uplink = self._uplinks.get(row.origin, (None, None))
+        if isinstance(uplink, MqttUplink):
+            uplink.result_ready()
+
+    def _on_malformed(self, peer: Peer) -> None:
+        self._site.malformed(peer)
+
+    def _is_awake(self, endpoint: str) -> bool:
+        return self._sessions.is_awake(endpoint, self._now_ms())
+
+    def _now_ms(self) -> int:
+        return int(self.clock.monotonic_s() * 1000)
+
+    async def _tick(self) -> None:
+        """Let time pass: lifetimes, commands that expire or may be repeated."""
+        while True:
+            self._wake.clear()
+            try:
+                await self._presence.expire()
+                await self.runner.expire()
+            except StoreError as error:
+                log.error("the store: %s", error)
+            for endpoint in self.runner.endpoints():
+                session = self._sessions.get(endpoint)
+                if session is not None:
+                    self._care.attend(session)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._next_tick_s()):
+                    await self._wake.wait()
+
+    def _next_tick_s(self) -> float:
+        times = (self._sessions.next_timeout_ms(), self.runner.next_timeout_ms())
+        next_ms = min((each for each in times if each is not None), default=None)
+        if next_ms is None:
+            return TICK_MAX_S
+        return min(max(next_ms - self._now_ms(), 1) / 1000, TICK_MAX_S)
+
+    async def _keep_house(self) -> None:
+        """Delete what every uplink has and nobody will ask for again."""
+        names = list(self.settings.uplink)
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            now_ms = self.clock.unix_ms()
+            before_ms = now_ms - self.settings.limits.replay_window_h * 3600 * 1000
+            try:
+                while await self.store.delete_delivered(names, before_ms, DELETE_MAX):
+                    await asyncio.sleep(0)
+                before_ms = now_ms - FINISHED_COMMANDS_KEPT_MS
+                await self.store.delete_finished_commands(before_ms, DELETE_MAX)
+            except StoreError as error:
+                log.error("the store: %s", error)
+
+
+class _StateReports:
+    """Tells the uplinks which nodes come and go."""
+
+    def __init__(self, uplinks: dict[str, tuple[Pump, FileUplink | MqttUplink]]) -> None:
+        self._brokers = [each for _, each in uplinks.values() if isinstance(each, MqttUplink)]
+
+    def registered(self, session: Session) -> None:
+        for broker in self._brokers:
+            broker.node_state(session.endpoint, "registered")
+
+    def attend(self, session: Session) -> None:
+        pass
+
+    def ended(self, session: Session) -> None:
+        for broker in self._brokers:
+            broker.node_state(session.endpoint, "gone")
+
+
+def run(settings_path: str) -> None:
+    """Run a gateway until SIGTERM or SIGINT. Raises SettingsError and StartError."""
+    settings = gateway_settings.load(settings_path)
+    level = settings.gateway.log_level.upper()
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # What peers do wrong is said once a minute by the parts that refuse it.
+    logging.getLogger("gateway.coap").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    gc.set_threshold(*GC_THRESHOLDS)
+    with locked(settings.gateway.data):
+        asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    gateway = Gateway(
+        settings,
+        transport=transport_of(settings),
+        clock=clock_of(settings),
+        random=SystemRandom(),
+    )
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await gateway.start()
+    try:
+        management = settings.management
+        async with api.serving(gateway, management.socket, management.group):
+            gc.freeze()
+            log.info("gateway %s listens on %s", settings.gateway.id, settings.gateway.listen)
+            await stopping.wait()
+            log.info("stopping")
+    finally:
+        await gateway.stop()

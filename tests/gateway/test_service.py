@@ -1,0 +1,199 @@
+"""The whole gateway with clients made with aiocoap: registering, sending, restarting."""
+
+import asyncio
+
+import pytest
+from aiocoap import DELETE, POST
+
+from gateway.composition import StartError, locked
+from gateway.store import StoreError
+from tests.gateway.coap_street import run
+from tests.gateway.service_street import client, running, until
+
+PACK = [{-2: "/3303/0/", 0: "5700", 2: 21.5}]
+
+
+async def stored(gateway, endpoint="n"):
+    return [each.row for each in await gateway.store.readings(endpoint, 1000)]
+
+
+def test_registered_client_is_listed_with_its_objects(tmp_path):
+    async def case():
+        async with running(tmp_path) as (gateway, port), client(port) as node:
+            answer = await node.register("urn:x:1")
+            assert answer.code.dotted == "2.01" and answer.opt.location_path[0] == "rd"
+            view = gateway.node("urn:x:1")
+            assert view.state == "registered" and view.objects == ((1, 0), (3, 0), (3303, 0))
+
+    run(case())
+
+
+def test_sent_reading_is_in_the_store_when_it_is_acknowledged(tmp_path):
+    async def case():
+        async with running(tmp_path) as (gateway, port), client(port) as node:
+            await node.register()
+            answer = await node.send(PACK)
+            rows = await stored(gateway)
+            assert answer.code.dotted == "2.04"
+            assert [(row.path, str(row.value.to_text())) for row in rows] == [
+                ("/3303/0/5700", "21.5")
+            ]
+
+    run(case())
+
+
+def test_acknowledgement_of_a_send_waits_for_the_commit(tmp_path):
+    async def case():
+        async with running(tmp_path) as (gateway, port), client(port) as node:
+            await node.register()
+            commit, gate = gateway.store.commit_pack, asyncio.Event()
+
+            async def held(rows, urgent):
+                await gate.wait()
+                return await commit(rows, urgent)
+
+            gateway.store.commit_pack = held
+            sending = asyncio.ensure_future(node.send(PACK))
+            await asyncio.sleep(0.3)
+            assert not sending.done() and await stored(gateway) == []
+            gate.set()
+            assert (await sending).code.dotted == "2.04"
+
+    run(case())
+
+
+@pytest.mark.parametrize(
+    ("items", "content_format", "code"),
+    [
+        (PACK, 11543, "4.15"),
+        (PACK, None, "4.15"),
+        ([], 112, "4.00"),
+        ({"a": 1}, 112, "4.00"),
+        ([{0: "/3303/0/5700"}], 112, "4.00"),
+        ([{0: "/9/0/1", 2: 1}], 112, "4.04"),
+    ],
+)
+def test_wrong_packs_are_refused_and_nothing_is_stored(tmp_path, items, content_format, code):
+    async def case():
+        async with running(tmp_path) as (gateway, port), client(port) as node:
+            await node.register()
+            answer = await node.send(items, content_format)
+            assert answer.code.dotted == code and await stored(gateway) == []
+
+    run(case())
+
+
+def test_send_of_a_stranger_is_not_found(tmp_path):
+    async def case():
+        async with running(tmp_path) as (_, port), client(port) as node:
+            assert (await node.send(PACK)).code.dotted == "4.04"
+
+    run(case())
+
+
+def test_send_that_cannot_be_stored_is_refused_for_now(tmp_path):
+    async def case():
+        async def full(rows, urgent):
+            raise StoreError("full", "disk full")
+
+        async with running(tmp_path) as (gateway, port), client(port) as node:
+            await node.register()
+            gateway.store.commit_pack = full
+            assert (await node.send(PACK)).code.dotted == "5.03"
+
+    run(case())
+
+
+def test_deregistered_client_is_gone_and_may_not_send(tmp_path):
+    async def case():
+        async with running(tmp_path) as (gateway, port), client(port) as node:
+            await node.register()
+            answer = await node.ask(DELETE, "/" + "/".join(node.location))
+            assert answer.code.dotted == "2.02" and gateway.node("n").state == "gone"
+            assert (await node.send(PACK)).code.dotted == "4.04"
+            assert (await node.update()).code.dotted == "4.04"
+
+    run(case())
+
+
+def test_registration_survives_a_restart_of_the_gateway(tmp_path):
+    async def case():
+        async with running(tmp_path) as (_, port), client(port) as node:
+            await node.register("n ☃/+#")
+            location = node.location
+        async with running(tmp_path, port=port) as (gateway, port), client(port) as node:
+            node.location = location
+            assert gateway.node("n ☃/+#").state == "registered"
+            assert (await node.update()).code.dotted == "2.04"
+            assert (await node.send(PACK)).code.dotted == "2.04"
+
+    run(case())
+
+
+def test_newest_reading_is_shown_also_after_a_restart(tmp_path):
+    async def case():
+        async with running(tmp_path) as (_, port), client(port) as node:
+            await node.register()
+            await node.send(PACK)
+        async with running(tmp_path) as (gateway, _):
+            assert [row.path for row in gateway.node("n").latest] == ["/3303/0/5700"]
+
+    run(case())
+
+
+def test_expired_registration_is_gone(tmp_path):
+    class Fast:
+        offset_s = 0.0
+
+        def monotonic_s(self):
+            return asyncio.get_running_loop().time() + self.offset_s
+
+        def unix_ms(self):
+            return 1_800_000_000_000
+
+        def is_trusted(self):
+            return False
+
+    async def case():
+        clock = Fast()
+        async with running(tmp_path, clock=clock) as (gateway, port), client(port) as node:
+            await node.register(parameters="&lt=1")
+            clock.offset_s = 1.5
+            assert gateway.node("n").state == "late"
+            clock.offset_s = 200
+            gateway._wake.set()
+            await until(lambda: gateway.node("n").state == "gone")
+
+    run(case())
+
+
+def test_second_gateway_on_the_port_does_not_start(tmp_path):
+    async def case():
+        async with running(tmp_path / "a") as (_, port):
+            with pytest.raises(StartError, match="another gateway"):
+                async with running(tmp_path / "b", port=port):
+                    pass
+
+    run(case())
+
+
+def test_second_gateway_on_the_data_folder_does_not_start(tmp_path):
+    with locked(str(tmp_path)):
+        with pytest.raises(StartError, match="another gateway"):
+            with locked(str(tmp_path)):
+                pass
+    with locked(str(tmp_path)):
+        pass
+
+
+def test_malformed_register_disturbs_nobody(tmp_path):
+    async def case():
+        async with running(tmp_path) as (gateway, port), client(port) as node:
+            assert (await node.ask(POST, "/rd", b"</3/0>")).code.dotted == "4.00"
+            assert (await node.ask(POST, "/rd?ep=x", b"\xff")).code.dotted == "4.00"
+            assert gateway.nodes() == []
+            assert (await node.register()).code.dotted == "2.01"
+            status = await gateway.status()
+            assert status.counters["requests: refused 4.00"] == 2
+
+    run(case())
