@@ -1,7 +1,7 @@
 """A waste container: when it measures, what it concludes, what it tells.
 
-A battery node measures every `measure_interval_s` and reports once an hour; alarms and events
-go at once. Between the measurements it sleeps. A measurement that surprises is repeated before
+It measures the level every `measure_interval_s`, reads temperature and tilt every minute, and
+reports once an hour; alarms and events go at once. A reading that surprises is repeated before
 it counts: a jump of the level after 30 s, a tilt or a heat after 2 s.
 """
 
@@ -37,6 +37,7 @@ REPORT_INTERVAL_S = 3600
 SHOTS_SKIPPED = 3
 SHOT_INTERVAL_MS = 170
 CONFIRM_MS = 30000
+LOOK_MS = 60000
 WATCH_MS = 2000
 
 
@@ -75,19 +76,19 @@ class Furniture:
         self._is_first = True
         self._measure_ms = 0
         self._shot_ms = None
-        self._look_ms = None
+        self._look_ms = 0
         self._report_ms = 0
 
     def next_timeout_ms(self):
         """Return when the next shot, look or measurement is due."""
         due_ms = self._measure_ms if self._shot_ms is None else self._shot_ms
-        return due_ms if self._look_ms is None else min(due_ms, self._look_ms)
+        return min(due_ms, self._look_ms)
 
     def handle_timeout(self, now_ms):
         """Do what is due."""
         if self._shot_ms is None and now_ms >= self._measure_ms:
             self._begin(now_ms)
-        elif self._look_ms is not None and now_ms >= self._look_ms:
+        elif now_ms >= self._look_ms:
             self._look(now_ms)
         if self._shot_ms is not None and now_ms >= self._shot_ms:
             self._shoot(now_ms)
@@ -140,14 +141,12 @@ class Furniture:
 
     def _look(self, now_ms):
         """Read what may be an alarm, and come back soon while it is not clear."""
-        self._look_ms = None
         if self._board.thermometer is not None:
             self._take_temperature(self._board.thermometer.read_centicelsius(), now_ms)
         if self._board.accelerometer is not None:
-            self.tilt.update(self._board.accelerometer.read_mg())
-            self._judge_position(now_ms)
-        if self.fire.is_watching or self.tilt.is_unconfirmed:
-            self._look_ms = now_ms + WATCH_MS
+            self._take_tilt(self._board.accelerometer.read_mg(), now_ms)
+        is_unclear = self.fire.is_watching or self.tilt.is_unconfirmed
+        self._look_ms = now_ms + (WATCH_MS if is_unclear else LOOK_MS)
 
     def _take_temperature(self, centicelsius, now_ms):
         if centicelsius is None:
@@ -158,6 +157,14 @@ class Furniture:
         if self.fire.update(centicelsius, now_ms):
             self._tell((FILLING, 0, FIRE), now_ms)
             self._tell((TEMPERATURE, 0, VALUE), now_ms)
+
+    def _take_tilt(self, vector_mg, now_ms):
+        was_unconfirmed = self.tilt.is_unconfirmed
+        self.tilt.update(vector_mg)
+        if self.tilt.is_unconfirmed and not was_unconfirmed and self._shot_ms is None:
+            # Whether the lid stands open or the bin fell, the rangefinder must say.
+            self._measure_ms = now_ms
+        self._judge_position(now_ms)
 
     def _judge_position(self, now_ms):
         """A lid that stands open is tilted too, but its sensor sees no floor."""

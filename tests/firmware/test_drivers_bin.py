@@ -97,8 +97,8 @@ def thermometer(*results):
     """A running TMP117 with these results to come."""
     steps = []
     for result in results:
-        steps += [("r", 0x48, 0x01, b"\x22\x10"), ("r", 0x48, 0x00, result)]
-    return Tmp117(ScriptedI2C(*steps), 6000)
+        steps += [("r", 0x48, 0x01, b"\x22\x00"), ("r", 0x48, 0x00, result)]
+    return Tmp117(ScriptedI2C(*steps))
 
 
 # Datasheet SNOSD82, table "16-bit temperature data format".
@@ -115,13 +115,12 @@ def test_TMP117_data_format_of_the_datasheet():
         assert chip.read_centicelsius() == centicelsius
 
 
-def test_TMP117_limits_and_mode_are_set_first():
+def test_TMP117_mode_is_set_first():
     i2c = ScriptedI2C(
         ("r", 0x48, 0x01, b"\x02\x20"), ("r", 0x48, 0x0F, b"\x01\x17"),
-        ("w", 0x48, 0x02, b"\x1e\x00"), ("w", 0x48, 0x03, b"\x1b\x80"),
-        ("w", 0x48, 0x01, b"\x02\x10"),
+        ("w", 0x48, 0x01, b"\x02\x00"),
     )
-    chip = Tmp117(i2c, 6000)
+    chip = Tmp117(i2c)
     assert chip.read_centicelsius() is None
     assert i2c.is_done
 
@@ -129,7 +128,7 @@ def test_TMP117_limits_and_mode_are_set_first():
 def test_TMP117_another_chip_or_none_is_counted():
     chip = Tmp117(ScriptedI2C(
         ("r", 0x48, 0x01, b"\x00\x00"), ("r", 0x48, 0x0F, b"\x01\x16"), ("r", 0x48, 0x01, None),
-    ), 6000)
+    ))
     assert chip.read_centicelsius() is None
     assert chip.read_centicelsius() is None
     assert chip.errors == 2
