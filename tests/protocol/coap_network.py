@@ -1,6 +1,9 @@
 """A network between endpoints, in virtual time: it delays, loses, doubles and reorders."""
 
+from protocol.coap_message import decode, encode
 from protocol.coap_values import RequestReceived
+
+PEER = "peer"
 
 
 class SeededRandom:
@@ -117,3 +120,13 @@ def counting():
         return calls[0].to_bytes(count, "big")
 
     return random_bytes
+
+
+def receive(core, message, now_ms=0, peer=PEER):
+    """Let `core` receive a Message."""
+    core.receive_datagram(encode(message), peer, now_ms)
+
+
+def sent(core):
+    """Return the Messages that `core` has to send."""
+    return [decode(datagram) for datagram, _ in core.datagrams_to_send()]

@@ -5,8 +5,13 @@ from protocol import coap_message as coap
 from protocol.coap_block import Block, Gathering, RequestBodies, Snapshots, block_option, cut
 from protocol.coap_endpoint import Endpoint
 from protocol.coap_message import Message, decode, encode
-from protocol.coap_values import Request, RequestFailed, RequestReceived, Response
-from protocol.coap_values import ResponseReceived
+from protocol.coap_values import (
+    Request,
+    RequestFailed,
+    RequestReceived,
+    Response,
+    ResponseReceived,
+)
 from protocol.errors import DecodeError
 from tests.portable import raises, seeded_bytes
 from tests.protocol.coap_network import Network, counting

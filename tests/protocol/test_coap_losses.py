@@ -5,8 +5,13 @@ from protocol.coap_endpoint import Endpoint
 from protocol.coap_exchange import MessageLayer, MessageReceived
 from protocol.coap_message import decode
 from protocol.coap_parameters import TransmissionParameters
-from protocol.coap_values import Request, RequestFailed, RequestReceived, Response
-from protocol.coap_values import ResponseReceived
+from protocol.coap_values import (
+    Request,
+    RequestFailed,
+    RequestReceived,
+    Response,
+    ResponseReceived,
+)
 from tests.portable import seeded_bytes
 from tests.protocol.coap_network import Network, SeededRandom
 
