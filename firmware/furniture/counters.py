@@ -5,8 +5,7 @@ They are saved every SAVE_INTERVAL_MS while they change, and when the lamp goes 
 of a 60 W lamp. A reset without a power cut costs no energy where the meter chip goes on counting.
 """
 
-from protocol import cbor
-from protocol.errors import ProtocolError
+from firmware.saved import SavedValues
 
 KEY = "meter"
 SAVE_INTERVAL_MS = 900000
@@ -21,10 +20,9 @@ class Counters:
     """`energy_mwh`, `lamp_on_ms` and `switches`, and where the meter chip's own counter stood."""
 
     def __init__(self, store):
-        self._store = store
-        saved = _decode(store.read(KEY))
-        self.energy_mwh, self._chip_mwh, self.lamp_on_ms, self.switches, self.was_on = saved
-        self._known = saved[:]
+        self._saved = SavedValues(store, KEY)
+        (self.energy_mwh, self._chip_mwh, self.lamp_on_ms, self.switches,
+         self.was_on) = self._saved.get(0, (0, 0, 0, 0, False))
         self._read_at_ms = None
 
     def add_energy(self, chip_mwh, now_ms):
@@ -47,15 +45,6 @@ class Counters:
 
     def save(self):
         """Write them if they changed."""
-        values = [self.energy_mwh, self._chip_mwh, self.lamp_on_ms, self.switches, self.was_on]
-        if values != self._known:
-            self._store.write(KEY, cbor.encode(values))
-            self._known = values
-
-
-def _decode(data):
-    try:
-        saved = [] if data is None else cbor.decode(data)
-    except ProtocolError:
-        saved = []
-    return saved if isinstance(saved, list) and len(saved) == 5 else [0, 0, 0, 0, False]
+        self._saved.put(0, [self.energy_mwh, self._chip_mwh, self.lamp_on_ms, self.switches,
+                            self.was_on])
+        self._saved.commit()

@@ -57,16 +57,10 @@ class ElectricalMonitor(ConfiguredObject):
         reading = self.reading
         if reading is None:
             return None
-        if resource_id == 1:
-            return Decimal(reading.voltage_mv, -3)
-        if resource_id == 2:
-            return Decimal(reading.current_ma, -3)
-        if resource_id == 3:
-            return Decimal(reading.frequency_mhz, -3)
-        if resource_id == 4:
-            return Decimal(reading.active_power_mw, -3)
-        if resource_id == 5:
-            return Decimal(reading.power_factor_permille, -3)
+        if resource_id <= 5:
+            measured = (reading.voltage_mv, reading.current_ma, reading.frequency_mhz,
+                        reading.active_power_mw, reading.power_factor_permille)
+            return Decimal(measured[resource_id - 1], -3)
         if resource_id == 35:
             return self._level
         return self._clock.to_unix_s(self._read_at_ms)

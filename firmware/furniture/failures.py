@@ -84,21 +84,13 @@ class Failures:
         return changed
 
     def _update_cycling(self, now_ms, power_mw, expected_mw):
-        is_lit = power_mw * 2 >= expected_mw
-        if self._was_lit and power_mw * 10 < expected_mw:
+        if power_mw * 2 >= expected_mw:
+            self._was_lit = True
+        elif power_mw * 10 < expected_mw and self._was_lit:
+            self._was_lit = False
             self._drops = self._drops[1 - DROPS_MAX:] + [now_ms]
-            is_lit = False
-        elif not is_lit:
-            is_lit = self._was_lit and power_mw * 10 >= expected_mw
-        self._was_lit = is_lit
-        is_cycling = self._is_cycling
-        if not is_cycling:
-            is_cycling = (len(self._drops) == DROPS_MAX
-                          and now_ms - self._drops[0] <= CYCLING_MS)
-        elif now_ms - self._drops[-1] > CYCLING_MS:
-            is_cycling = False
-            self._drops = []
-        if is_cycling == self._is_cycling:
-            return []
-        self._is_cycling = is_cycling
-        return [CYCLING]
+        was_cycling = self._is_cycling
+        drops = self._drops
+        self._is_cycling = (len(drops) == DROPS_MAX and drops[-1] - drops[0] <= CYCLING_MS
+                            and now_ms - drops[-1] <= CYCLING_MS)
+        return [] if self._is_cycling == was_cycling else [CYCLING]

@@ -6,8 +6,7 @@ fee per boot, so that not even a boot loop keeps it for ever. On a switched circ
 another night: there it waits for the clock, which alone can say that it still holds.
 """
 
-from protocol import cbor
-from protocol.errors import ProtocolError
+from firmware.saved import SavedValues
 
 KEY = "override"
 DURATION_S_MAX = 31 * 86400
@@ -21,13 +20,13 @@ class Override:
     """
 
     def __init__(self, store, clock):
-        self._store = store
+        self._saved = SavedValues(store, KEY)
         self._clock = clock
         self._forget()
 
     def restore(self, is_new_night):
         """Take up at boot what was saved."""
-        saved = _decode(self._store.read(KEY))
+        saved = self._saved.get(0)
         if saved is not None:
             self.level, self.start_s, self.end_s, remaining_s = saved
             remaining_s = 0 if is_new_night else max(remaining_s - BOOT_FEE_S, 0)
@@ -56,7 +55,8 @@ class Override:
         """End it now."""
         if self.level is not None:
             self._forget()
-            self._store.remove(KEY)
+            self._saved.clear()
+            self._saved.commit()
 
     def current_level(self):
         """Return the level that it commands now, or None; forget it when it is over."""
@@ -87,8 +87,8 @@ class Override:
         """Keep it over a reset; called now and then, for what remains of it by uptime."""
         if self.level is not None:
             remaining_s = max(self._deadline_ms - self._clock.now_ms, 0) // 1000
-            saved = [self.level, self.start_s, self.end_s, remaining_s]
-            self._store.write(KEY, cbor.encode(saved))
+            self._saved.put(0, [self.level, self.start_s, self.end_s, remaining_s])
+            self._saved.commit()
 
     def _level_by_uptime(self):
         if self._clock.now_ms < self._deadline_ms:
@@ -100,14 +100,3 @@ class Override:
     def _forget(self):
         self.level = None
         self.start_s = self.end_s = self._deadline_ms = 0
-
-
-def _decode(data):
-    """Return the saved [level, start_s, end_s, remaining_s], or None if there is none."""
-    if data is None:
-        return None
-    try:
-        saved = cbor.decode(data)
-    except ProtocolError:
-        return None
-    return saved if isinstance(saved, list) and len(saved) == 4 else None

@@ -6,18 +6,17 @@ compound operation, other outputs than /3416/0/1.
 
 from firmware.furniture import schedule_syntax
 from firmware.lwm2m_object import LwM2MObject, Refused
-from firmware.timezone import date_of, weekday_of
-from protocol import cbor
+from firmware.saved import SavedValues
+from firmware.timezone import LocalTime, date_of, weekday_of
 from protocol.coap_message import BAD_REQUEST
-from protocol.errors import DecodeError, ProtocolError
+from protocol.errors import DecodeError
 
 # Limits that keep each object, at its fullest, within one store entry.
 INSTANCES_MAX = 8
 NAME_LENGTH_MAX = 32
 TEXT_LENGTH_MAX = 112
-CALENDARS_MAX = 8
-DATES_MAX = 8
-CONDITIONS_MAX = 4
+COUNT_MAX = 8
+CONDITIONS_MAX = 2
 _NOON_S = 43200
 
 
@@ -25,17 +24,21 @@ class _ProgramObject(LwM2MObject):
     """Instances are {resource id: value} in `instances`; `changed()` is called after each change.
 
     `defaults` has every resource there is but those that must be given on creation, `mandatory`.
+    `readers` has a function for each resource that raises DecodeError for a wrong value, and
+    `counts` how many instances a multiple resource may have, if not COUNT_MAX.
     """
 
     defaults = {}
     mandatory = {}
+    readers = {}
+    counts = {}
 
     def __init__(self, store, changed):
-        self._store = store
+        self._saved = SavedValues(store, str(self.object_id))
         self._changed = changed
-        # What the store held could not be read.
-        self.is_damaged = False
-        self.instances = self._load()
+        self.instances = dict(self._saved.get(0, {}))
+        # What the store held could not be read, and nothing has been written since.
+        self.is_damaged = self._saved.is_damaged
 
     def instance_ids(self):
         return tuple(sorted(self.instances))
@@ -47,13 +50,21 @@ class _ProgramObject(LwM2MObject):
         return self.instances[instance_id][resource_id]
 
     def check(self, instance_id, resource_id, value):
-        try:
-            self._validate(resource_id, value)
-        except DecodeError:
+        values = list(value.values()) if isinstance(value, dict) else [value]
+        if len(values) > self.counts.get(resource_id, COUNT_MAX):
             raise Refused(BAD_REQUEST)
+        read = self.readers.get(resource_id)
+        for value in values:
+            if isinstance(value, str) and len(value.encode()) > TEXT_LENGTH_MAX:
+                raise Refused(BAD_REQUEST)
+            if read:
+                _refuse_wrong(read, value)
 
     def write(self, instance_id, resource_id, value):
-        self.instances[instance_id][resource_id] = value
+        # A copy: what the store holds is compared with what it shall hold.
+        instance = dict(self.instances[instance_id])
+        instance[resource_id] = value
+        self.instances[instance_id] = instance
 
     def end_write(self, instance_id, resource_ids):
         self._save()
@@ -61,15 +72,11 @@ class _ProgramObject(LwM2MObject):
     def create(self, instance_id, leaves):
         if len(self.instances) >= INSTANCES_MAX:
             raise Refused(BAD_REQUEST)
-        resources = self._gathered(leaves)
-        for resource_id in resources:
-            self.check(instance_id, resource_id, resources[resource_id])
         instance = dict(self.defaults)
-        instance.update(resources)
-        try:
-            self._validate_all(instance)
-        except DecodeError:
-            raise Refused(BAD_REQUEST)
+        instance.update(self._gathered(leaves))
+        for resource_id in instance:
+            self.check(instance_id, resource_id, instance[resource_id])
+        _refuse_wrong(self.validate, instance)
         self.instances[instance_id] = instance
         self._save()
 
@@ -81,6 +88,9 @@ class _ProgramObject(LwM2MObject):
         """Delete all instances."""
         self.instances = {}
         self._save()
+
+    def validate(self, instance):
+        """Raise DecodeError where resources, each right, do not go together."""
 
     def _gathered(self, leaves):
         resources = {}
@@ -98,36 +108,27 @@ class _ProgramObject(LwM2MObject):
                 raise Refused(BAD_REQUEST)
         return resources
 
-    def _validate_all(self, instance):
-        pass
-
-    def _load(self):
-        data = self._store.read(str(self.object_id))
-        if data is None:
-            return {}
-        try:
-            instances = cbor.decode(data)
-            if isinstance(instances, dict):
-                return instances
-        except ProtocolError:
-            pass
-        self.is_damaged = True
-        return {}
-
     def _save(self):
-        self._store.write(str(self.object_id), cbor.encode(self.instances))
+        self._saved.put(0, dict(self.instances))
+        self._saved.commit()
         self.is_damaged = False
         self._changed()
 
 
-def _validate_text(text, length_max=NAME_LENGTH_MAX):
-    if len(text.encode()) > length_max:
-        raise DecodeError("too long")
+def _refuse_wrong(read, value):
+    try:
+        read(value)
+    except DecodeError:
+        raise Refused(BAD_REQUEST)
 
 
-def _validate_count(values, count_max):
-    if len(values) > count_max:
-        raise DecodeError("too many")
+def _require(is_right):
+    if not is_right:
+        raise DecodeError("not for this node")
+
+
+def _name(text):
+    _require(len(text.encode()) <= NAME_LENGTH_MAX)
 
 
 class ProgramScheduler(_ProgramObject):
@@ -136,18 +137,10 @@ class ProgramScheduler(_ProgramObject):
     object_id = 3452
     defaults = {0: "", 3: {}, 9: False}
     mandatory = {1: True, 2: 0, 4: 0, 6: {}, 7: {}}
-
-    def _validate(self, resource_id, value):
-        if resource_id == 0:
-            _validate_text(value)
-        elif resource_id == 3:
-            _validate_count(value, CALENDARS_MAX)
-        elif resource_id in (6, 7):
-            _validate_count(value, 1)
-            for target in value.values():
-                # Links come with and without their angle brackets.
-                if target.strip("<>") != ("/3416/0" if resource_id == 6 else "1"):
-                    raise DecodeError("not an output")
+    # Paths come with and without the angle brackets of a link.
+    readers = {0: _name, 6: lambda path: _require(path.strip("<>") == "/3416/0"),
+               7: lambda target: _require(target == "1")}
+    counts = {6: 1, 7: 1}
 
 
 class CalendarRule(_ProgramObject):
@@ -155,6 +148,9 @@ class CalendarRule(_ProgramObject):
 
     object_id = 3453
     defaults = {0: "", 1: 0, 2: {}, 3: {}, 4: "* * *"}
+    readers = {0: _name, 1: lambda kind: _require(kind in (0, 1)), 2: schedule_syntax.date,
+               3: schedule_syntax.date,
+               4: lambda rule: schedule_syntax.is_in_date_rule(rule, 1, 1, 1)}
 
     def __init__(self, store, changed, clock):
         super().__init__(store, changed)
@@ -167,27 +163,14 @@ class CalendarRule(_ProgramObject):
     def read(self, instance_id, resource_id):
         if resource_id != 5:
             return super().read(instance_id, resource_id)
-        local = self._clock.local(self._clock.unix_s())
         try:
-            return is_active(self.instances[instance_id], local.days, local.second_of_day)
+            return is_active(self.instances[instance_id],
+                             self._clock.local(self._clock.unix_s()))
         except DecodeError:
             return False
 
-    def _validate(self, resource_id, value):
-        if resource_id == 0:
-            _validate_text(value)
-        elif resource_id == 1 and value not in (0, 1):
-            raise DecodeError("calendar type")
-        elif resource_id in (2, 3):
-            _validate_count(value, DATES_MAX)
-            for text in value.values():
-                schedule_syntax.date(text)
-        elif resource_id == 4:
-            _validate_text(value, TEXT_LENGTH_MAX)
-            schedule_syntax.is_in_date_rule(value, 1, 1, 1)
-
-    def _validate_all(self, instance):
-        is_active(instance, 0, 0)
+    def validate(self, instance):
+        is_active(instance, LocalTime(0, 0, 0))
 
 
 class ProgramFunction(_ProgramObject):
@@ -196,22 +179,11 @@ class ProgramFunction(_ProgramObject):
     object_id = 3454
     defaults = {0: "", 1: {}}
     mandatory = {4: {}, 5: {}}
+    readers = {0: _name, 1: schedule_syntax.run_condition, 4: schedule_syntax.times,
+               5: schedule_syntax.levels}
+    counts = {1: CONDITIONS_MAX, 4: 1, 5: 1}
 
-    def _validate(self, resource_id, value):
-        if resource_id == 0:
-            _validate_text(value)
-            return
-        _validate_count(value, CONDITIONS_MAX if resource_id == 1 else 1)
-        for text in value.values():
-            _validate_text(text, NAME_LENGTH_MAX if resource_id == 1 else TEXT_LENGTH_MAX)
-            if resource_id == 1:
-                schedule_syntax.run_condition(text)
-            elif resource_id == 4:
-                schedule_syntax.times(text)
-            else:
-                schedule_syntax.levels(text)
-
-    def _validate_all(self, instance):
+    def validate(self, instance):
         steps(instance)
 
 
@@ -220,25 +192,23 @@ def steps(function):
 
     Raises DecodeError where they are missing or differ in length: two writes made them so.
     """
-    if not function[4] or not function[5]:
-        raise DecodeError("no array")
+    _require(function[4] and function[5])
     times = schedule_syntax.times(list(function[4].values())[0])
     levels = schedule_syntax.levels(list(function[5].values())[0])
-    if len(times) != len(levels):
-        raise DecodeError("lengths differ")
+    _require(len(times) == len(levels))
     return list(zip(times, levels))
 
 
-def is_active(calendar, days, second_of_day):
-    """Return whether a calendar rule holds at a local time; DecodeError if its dates disagree."""
-    if calendar[1] and second_of_day < _NOON_S:
+def is_active(calendar, local):
+    """Return whether a calendar rule holds at a LocalTime; DecodeError if its dates disagree."""
+    days = local.days
+    if calendar[1] and local.second_of_day < _NOON_S:
         days -= 1
     year, month, day = date_of(days)
     starts, ends = calendar[2], calendar[3]
     is_inside = not starts
     for key in ends:
-        if key not in starts:
-            raise DecodeError("no start date")
+        _require(key in starts)
     for key in starts:
         start = schedule_syntax.date(starts[key])
         end = schedule_syntax.date(ends[key]) if key in ends else start

@@ -60,8 +60,7 @@ class Schedule:
         conditions = function[1]
         is_met = not conditions or self._is_met(conditions, unix_s)
         level = self._latest(steps, calendars, unix_s)
-        local = self._local
-        if not _is_active(calendars, local.days, local.second_of_day):
+        if not _is_active(calendars, self._local):
             return None
         if is_met:
             return level
@@ -77,7 +76,7 @@ class Schedule:
                 if at_s > unix_s:
                     self.until_s = min(self.until_s, at_s)
                 elif latest_s is None or at_s >= latest_s:
-                    if _is_active(calendars, *self._calendar_time(days, kind, minutes, at_s)):
+                    if _is_active(calendars, self._clock.local(at_s)):
                         latest_s, level = at_s, step_level
         return level
 
@@ -87,12 +86,6 @@ class Schedule:
             return self._clock.timezone.to_unix_s(days, minutes * 60)
         event_s = self._sun_events(days)[kind == schedule_syntax.SUNSET]
         return None if event_s is None else event_s + minutes * 60
-
-    def _calendar_time(self, days, kind, minutes, at_s):
-        if kind == schedule_syntax.CLOCK:
-            return days, minutes * 60
-        local = self._clock.local(at_s)
-        return local.days, local.second_of_day
 
     def _sun_events(self, days):
         if self._place[0] is None:
@@ -135,7 +128,7 @@ class Schedule:
         return instances[key]
 
 
-def _is_active(calendars, days, second_of_day):
+def _is_active(calendars, local):
     # A list, not a generator: every rule is read, so that a wrong one is noticed whatever the day.
-    return not calendars or any([program_objects.is_active(calendar, days, second_of_day)
+    return not calendars or any([program_objects.is_active(calendar, local)
                                  for calendar in calendars])

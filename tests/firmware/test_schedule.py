@@ -295,8 +295,8 @@ def test_fullest_programs_fit_into_the_store():
     levels = ";".join(["100"] * 16)
     conditions = {}
     dates = {}
-    for key in range(4):
-        conditions[65530 + key] = "S+720~R-720" + " " * 21
+    for key in range(2):
+        conditions[65530 + key] = "S+720~R-720" + " " * 101
     for key in range(8):
         dates[65530 - key] = "2026-12-31"
     for key in range(INSTANCES_MAX):
