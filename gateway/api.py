@@ -210,6 +210,8 @@ async def serving(gateway: "Gateway", socket_path: str, group: str) -> AsyncIter
         yield
     finally:
         await runner.cleanup()
+        with suppress(FileNotFoundError):
+            os.unlink(socket_path)
 
 
 async def _listen(runner: web.AppRunner, socket_path: str, group_id: int | None) -> None:

@@ -44,4 +44,8 @@ def demo(**options) -> None:
     """
     from simulator.demo import DemoSettings, run
 
-    sys.exit(asyncio.run(run(DemoSettings(**options))))
+    try:
+        sys.exit(asyncio.run(run(DemoSettings(**options))))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        click.echo("stopped before its end: nothing was counted", err=True)
+        sys.exit(1)

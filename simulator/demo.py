@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import sys
 import tempfile
 import time
@@ -61,6 +62,8 @@ class DemoSettings:
 async def run(settings: DemoSettings) -> int:
     """Run the demo and return its exit code: 0 only if every check holds."""
     started_s = time.monotonic()
+    # SIGTERM ends it as Ctrl-C does: the gateway goes too.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     with _folder(settings.keep) as folder:
         try:
             result = await _street_life(settings, folder)

@@ -37,7 +37,9 @@ def nodes(state: str | None, furniture: str | None, as_json: bool) -> None:
 
 def _row(node: dict) -> tuple:
     main_values = ", ".join(value_text(value) for value in node["main_values"])
-    return (node["endpoint"], node["name"] or node["asset"], node["furniture"] or "?",
+    # Any unique ending names a node, so the table can leave out what all names begin with.
+    return (node["endpoint"].removeprefix("urn:dev:mac:"), node["name"] or node["asset"],
+            node["furniture"] or "?",
             STATE_WORDS[node["state"]], age_text(node["age_s"]), main_values,
             node["pending_commands"] or "")
 

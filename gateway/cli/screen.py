@@ -14,14 +14,15 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
-    """Draw a table as wide as the terminal; rich is imported here, where it is needed."""
+    """Draw a table as wide as the terminal; its first column is never folded."""
+    # rich is imported here, where it is needed: it would slow every other command down.
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for index, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=index == 0)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     Console().print(table)
@@ -29,10 +30,15 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
 
 def value_text(value: dict[str, Any]) -> str:
     """Return one value of an answer as 'text unit', percent without a slash."""
-    unit = {"/100": "%", "Cel": "°C"}.get(value.get("unit") or "", value.get("unit") or "")
+    unit = {"/100": "%", "Cel": "°C"}.get(value["unit"], value["unit"])
     shown = value["value"]
-    text = {True: "true", False: "false"}[shown] if isinstance(shown, bool) else str(shown)
-    return f"{text} {unit}".rstrip()
+    if isinstance(shown, bool):
+        return _WORDS.get(value["name"], ("false", "true"))[shown]
+    return f"{shown} {unit}".rstrip()
+
+
+# What false and true mean where the words say more.
+_WORDS = {"occupancy": ("free", "occupied")}
 
 
 def print_values(answer: dict[str, Any]) -> None:
