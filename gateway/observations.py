@@ -136,7 +136,7 @@ class Observations:
         if observation is None:
             observation = _Observation(session, path, is_stored=False, subscribers={queue})
             result = await self._begin(observation)
-            if (session.endpoint, path) not in self._by_key and queue.empty():
+            if not result.is_success:
                 raise OperationFailed(IMPOSSIBLE, f"not observable: {result.code} {result.detail}")
         observation.subscribers.add(queue)
         try:
