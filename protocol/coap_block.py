@@ -95,25 +95,31 @@ class RequestBodies:
         The code is 2.31, 4.00 for a block of the wrong size, 4.08 for a gap, 4.13 beyond the
         limit (at once, when Size1 says so) or 5.03 when too many bodies are on their way.
         """
-        gathering = Gathering(key)
+        gathering = None
         for kept in tuple(self._gatherings):
-            if kept.key == key or kept.expires_ms <= now_ms:
+            if kept.expires_ms <= now_ms or kept.key == key and block.number == 0:
                 self._gatherings.remove(kept)
-                if block.number and kept.expires_ms > now_ms:
-                    gathering = kept
-        if block.offset() != len(gathering.body):
+            elif kept.key == key:
+                gathering = kept
+        if block.number == 0:
+            if len(self._gatherings) >= GATHERINGS_MAX and block.has_more:
+                return coap.SERVICE_UNAVAILABLE, b""
+            gathering = Gathering(key)
+            self._gatherings.append(gathering)
+        elif gathering is None or block.offset() != len(gathering.body):
             return coap.REQUEST_ENTITY_INCOMPLETE, b""
-        if max(block.offset() + len(payload), announced_length or 0) > self._length_max:
-            return coap.REQUEST_ENTITY_TOO_LARGE, b""
-        if not gathering.append(block, payload):
-            return coap.BAD_REQUEST, b""
-        if not block.has_more:
-            return None, bytes(gathering.body)
-        if len(self._gatherings) >= GATHERINGS_MAX:
-            return coap.SERVICE_UNAVAILABLE, b""
         gathering.expires_ms = now_ms + self._lifetime_ms
-        self._gatherings.append(gathering)
-        return coap.CONTINUE, b""
+        body = b""
+        if max(block.offset() + len(payload), announced_length or 0) > self._length_max:
+            code = coap.REQUEST_ENTITY_TOO_LARGE
+        elif not gathering.append(block, payload):
+            code = coap.BAD_REQUEST
+        elif block.has_more:
+            return coap.CONTINUE, b""
+        else:
+            code, body = None, bytes(gathering.body)
+        self._gatherings.remove(gathering)
+        return code, body
 
 
 class Snapshots:

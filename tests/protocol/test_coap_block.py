@@ -206,6 +206,16 @@ def test_missing_block_is_4_08():
     assert put_block(server, 2, False, b"x", 2).code == coap.REQUEST_ENTITY_INCOMPLETE
 
 
+def test_late_copy_of_a_block_does_not_disturb_the_others():
+    bodies = RequestBodies(4096, LIFETIME_MS)
+    bodies.receive("k", Block(0, True, 0), b"a" * 16, None, 0)
+    bodies.receive("k", Block(1, True, 0), b"b" * 16, None, 0)
+    code, _ = bodies.receive("k", Block(1, True, 0), b"b" * 16, None, 0)
+    assert code == coap.REQUEST_ENTITY_INCOMPLETE
+    assert bodies.receive("k", Block(2, False, 0), b"c", None, 0) == (
+        None, b"a" * 16 + b"b" * 16 + b"c")
+
+
 def test_block_without_a_first_one_is_4_08():
     server = Endpoint(counting())
     assert put_block(server, 1, False, b"x", 1).code == coap.REQUEST_ENTITY_INCOMPLETE
