@@ -7,12 +7,14 @@ from gateway.store_values import from_columns, to_columns
 
 _COLUMNS = """endpoint, registration_id, address, lwm2m_version, binding, queue_mode, lifetime_s,
     links, registered_ms, updated_ms, seen_ms"""
+_UPDATES = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.replace(",", "").split()[1:])
 
 
 def save(connection: apsw.Connection, row: NodeRow) -> None:
     """Add or replace a node with its facts."""
     connection.execute(
-        f"INSERT OR REPLACE INTO nodes ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        f"""INSERT INTO nodes ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)
+        ON CONFLICT (endpoint) DO UPDATE SET {_UPDATES}""",
         (
             row.endpoint,
             row.registration_id,

@@ -12,7 +12,6 @@ from concurrent.futures import Executor
 
 from gateway.settings import FileUplink as FileSettings
 from gateway.store import StoreError
-from gateway.uplinks import senml_pack
 from gateway.uplinks.json_lines import ROWS_LABEL, JsonLines
 from gateway.uplinks.lane_window import LaneWindow
 from gateway.uplinks.pump import Pump, backoff_s
@@ -96,7 +95,7 @@ class FileUplink:
         pack = Pack(missing)
         epoch = self._pump.epoch
         labels = ((KEY_LABEL, pack.key(epoch)), (ROWS_LABEL, pack.row_key(epoch)))
-        return [senml_pack.encode(pack, labels)]
+        return [self._pump.encode(pack, labels)]
 
     async def _in_executor(self, function: Callable, *arguments: object) -> object:
         loop = asyncio.get_running_loop()

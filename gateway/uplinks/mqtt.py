@@ -16,7 +16,7 @@ from gateway.commands import CommandRefused, Request
 from gateway.rows import CommandRow
 from gateway.settings import MqttUplink as MqttSettings
 from gateway.store import Store, StoreError
-from gateway.uplinks import mqtt_commands, senml_pack, topics
+from gateway.uplinks import mqtt_commands, topics
 from gateway.uplinks.lane_window import LaneWindow
 from gateway.uplinks.mqtt_client import (
     Delivery,
@@ -219,7 +219,7 @@ class MqttUplink:
         kind = topics.ALARMS if pack.is_alarm else topics.READINGS
         publication = Publication(
             topics.of_node(self._gateway_id, pack.endpoint, kind),
-            senml_pack.encode(pack).encode(),
+            self._pump.encode(pack).encode(),
             user_properties=((KEY_PROPERTY, pack.key(self._pump.epoch)),),
             content_type=SENML_JSON,
         )

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.rows import IncidentRow, Lane
 from gateway.store import Store, StoreError
+from gateway.uplinks import senml_pack
 from gateway.uplinks.lane_window import LaneWindow
 from gateway.uplinks.senml_pack import Pack
 
@@ -32,8 +33,15 @@ class Pump:
     `wake` is set when there may be something new to do. `counters` says what went well and wrong.
     """
 
-    def __init__(self, name: str, store: Store, unix_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        unix_ms: Callable[[], int],
+        units_of: senml_pack.UnitsOf = senml_pack.no_units,
+    ) -> None:
         self.name = name
+        self._units_of = units_of
         self.counters: Counter[str] = Counter()
         self.wake = asyncio.Event()
         self._store = store
@@ -85,6 +93,10 @@ class Pump:
             if pack is not None:
                 return window, pack
         return None
+
+    def encode(self, pack: Pack, labels: Sequence[tuple[str, str]] = ()) -> str:
+        """Return a pack as SenML JSON, with the nodes' own units where the registry has none."""
+        return senml_pack.encode(pack, labels, self._units_of)
 
     def next_timeout_ms(self) -> int | None:
         """Return when something that rests may be tried again."""

@@ -2,12 +2,12 @@
 
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway import sequence_ranges
-from gateway.rows import StoredReading, Value
+from gateway.rows import ReadingRow, StoredReading, Value
 from protocol import lwm2m_path, object_names, object_table, senml
 from protocol.data_types import ObjectLink
 from protocol.number import Decimal
@@ -21,6 +21,13 @@ PRIMARY_UNITS = frozenset(
     " beat/min beats S/m B VA VAs var vars J/m kg/m3 deg".split()
 )
 SECONDARY_UNITS = frozenset(object_names.SECONDARY_UNITS)
+
+# The IPSO sensors (3300 and up): resource 5701 of an instance says in what these are measured.
+SENSOR_UNITS = 5701
+_SENSOR_VALUES = (5601, 5602, 5603, 5604, 5700)
+
+# (endpoint, path of a resource 5701) -> the node's text, or None if it is not known.
+UnitsOf = Callable[[str, str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +72,30 @@ def travels_with(first: StoredReading, other: StoredReading) -> bool:
     )
 
 
-def encode(pack: Pack, labels: Sequence[tuple[str, str]] = ()) -> str:
+def no_units(endpoint: str, path: str) -> None:
+    """Know no node's own units."""
+
+
+def encode(
+    pack: Pack, labels: Sequence[tuple[str, str]] = (), units_of: UnitsOf = no_units
+) -> str:
     """Return a pack as SenML JSON: absolute times, exact numbers, object links as texts.
 
     The first record has the endpoint name as base name, and `labels` (name, text) besides; a
     receiver ignores labels that it does not know (RFC 8428 section 4.4).
     """
-    records = [_record(each) for each in pack.readings]
+    units = [_unit(each.row, units_of) for each in pack.readings]
+    records = [_record(each, unit) for each, unit in zip(pack.readings, units, strict=True)]
     head = f'"bn":{json.dumps(pack.endpoint)}'
-    if any(_unit(each.row.path, each.row.value) in SECONDARY_UNITS for each in pack.readings):
+    if not SECONDARY_UNITS.isdisjoint(units):
         head += f',"bver":{senml.VERSION_SECONDARY_UNITS}'
     for name, text in labels:
         head += f',"{name}":{json.dumps(text)}'
     return "[{" + head + "," + "},{".join(records) + "}]"
 
 
-def _record(reading: StoredReading) -> str:
+def _record(reading: StoredReading, unit: str) -> str:
     row = reading.row
-    unit = _unit(row.path, row.value)
     unit = f'"u":"{unit}",' if unit else ""
     return f'"n":"{row.path}",{unit}{_value(row.value)},"t":{_seconds(row.time_ms)}'
 
@@ -101,15 +114,21 @@ def _seconds(time_ms: int) -> str:
     return str(time_ms // 1000) if time_ms % 1000 == 0 else Decimal(time_ms, -3).to_text()
 
 
-def _unit(path: str, value: Value) -> str:
+def _unit(row: ReadingRow, units_of: UnitsOf) -> str:
     """Return the unit of a number, if SenML knows it; the registry of objects has others too."""
-    is_number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
-    return _units_of(path) if is_number else ""
+    if isinstance(row.value, bool) or not isinstance(row.value, (int, Decimal)):
+        return ""
+    unit, units_path = _units(row.path)
+    if units_path is not None:
+        unit = units_of(row.endpoint, units_path) or ""
+    return unit if unit in PRIMARY_UNITS or unit in SECONDARY_UNITS else ""
 
 
 @lru_cache(maxsize=4096)
-def _units_of(path: str) -> str:
-    ids = lwm2m_path.parse(path)
-    facts = object_names.resource_facts(ids[0], ids[2])
-    unit = facts.units if facts else ""
-    return unit if unit in PRIMARY_UNITS or unit in SECONDARY_UNITS else ""
+def _units(path: str) -> tuple[str, str | None]:
+    """Return the registry's unit of a resource, or the path of the resource that says it."""
+    object_id, instance_id, resource_id = lwm2m_path.parse(path)[:3]
+    facts = object_names.resource_facts(object_id, resource_id)
+    if facts is None or facts.units or resource_id not in _SENSOR_VALUES:
+        return facts.units if facts else "", None
+    return "", lwm2m_path.render((object_id, instance_id, SENSOR_UNITS))
