@@ -147,13 +147,13 @@ def compare(first, second):
 
 
 def add(first, second):
-    """Return the exact sum of two ints or Decimals, an int if both are."""
+    """Return the exact sum of two ints or Decimals, an int where both are."""
     total, addend, exponent = _aligned(first, second)
     return _from_parts(total + addend, exponent)
 
 
 def subtract(first, second):
-    """Return the exact difference of two ints or Decimals, an int if both are."""
+    """Return the exact difference of two ints or Decimals, an int where both are."""
     total, subtrahend, exponent = _aligned(first, second)
     return _from_parts(total - subtrahend, exponent)
 

@@ -2,7 +2,8 @@
 
 Booleans, None, integers and strings are themselves, a list is a JSON array; all else is an
 object of one member: `b` bytes, `t` tuple, `m` mapping (as pairs), `f` float (its eight bytes),
-`v` a value class (module, name, fields).
+`s` string beyond U+FFFF (its UTF-8: MicroPython's json does not join surrogates), `v` a value
+class (module, name, fields).
 """
 
 import json
@@ -21,6 +22,8 @@ def loads(text):
 
 
 def _tagged(value):
+    if isinstance(value, str) and value and max(value) > "\uffff":
+        return {"s": _hex(value.encode())}
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
@@ -46,6 +49,8 @@ def _untagged(item):
     ((tag, content),) = item.items()
     if tag == "b":
         return unhexlify(content)
+    if tag == "s":
+        return unhexlify(content).decode()
     if tag == "t":
         return tuple(_untagged(part) for part in content)
     if tag == "m":
