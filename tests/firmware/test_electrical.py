@@ -96,6 +96,15 @@ def test_meter_that_shows_zero_for_once_does_not_count_its_total_twice():
     assert counted(0, 500000, 500100, 0, 500200, 500300) == 200
 
 
+def test_all_that_a_chip_shows_after_a_power_cut_is_new():
+    bench = Bench(place=NOWHERE)
+    bench.run(10)
+    bench.lamp.save()
+    counted_before = bench.lamp.counters.energy_mwh
+    again = bench.reset("power", place=NOWHERE, energy_mws=3600 * 400)
+    assert again.lamp.counters.energy_mwh == counted_before + 400
+
+
 def test_energy_reset_begins_at_zero_and_stays_so_over_a_reset():
     bench = Bench(place=NOWHERE)
     bench.run(3600)

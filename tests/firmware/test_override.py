@@ -175,6 +175,17 @@ def test_override_goes_on_by_remaining_uptime_while_the_clock_is_unknown():
     assert again.level() == 100
 
 
+def test_uptime_spent_under_an_override_is_not_given_again_after_a_reset():
+    bench = Bench(place=NOWHERE)
+    bench.write(3416, {1: 20})
+    bench.run(4600)
+    again = bench.reset(place=NOWHERE)
+    again.run(7200 - 4500 - 600 - 20)
+    assert again.level() == 20
+    again.run(30)
+    assert again.level() == 100
+
+
 def test_boot_loop_does_not_keep_an_override_for_ever():
     bench = at_night()
     bench.write(3416, {1: 20})

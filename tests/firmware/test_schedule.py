@@ -98,6 +98,11 @@ def test_time_that_the_autumn_change_repeats_comes_once():
     assert level_at(bench, 2026, 10, 25, 1, 15) == 30
 
 
+def test_later_of_two_steps_at_one_time_holds():
+    bench = running("18:00;18:00;06:00", "100;50;0")
+    assert level_at(bench, 2026, 6, 15, 17) == 50
+
+
 def test_lamp_wakes_at_the_very_second_of_a_step():
     bench = running("18:00;23:00", "100;50", fade_ms=0)
     bench.run_until(utc(2026, 6, 15, 20, 59, 59))
