@@ -2,10 +2,11 @@
 
 from firmware.data_model import DataModel
 from firmware.lwm2m_object import Refused
-from protocol import lwm2m_content, object_table
+from protocol import data_types, lwm2m_content, object_table
 from protocol.coap_message import BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND
+from protocol.number import Decimal
 from tests.firmware.lamp_bench import Bench, utc
-from tests.portable import raises
+from tests.portable import raises, seeded_bytes
 
 SENML_CBOR = 112
 NIGHT = utc(2026, 6, 15, 23)
@@ -92,3 +93,47 @@ def test_more_programs_than_there_is_room_for_are_refused():
         model.create(3454, key, function(key, "00:00", "60"))
     error = raises(Refused, model.create, 3454, 8, function(8, "00:00", "60"))
     assert error.code == BAD_REQUEST
+
+
+TEXTS = ("", "S;R", "100;0", "18:00", "50", "S~R", "~12:00", "2026-06-15", "--06-15", "* * *",
+         "1-7 * 1", "/3416/0", "1", "x" * 200, "\u00e9")
+NUMBERS = (0, 1, -1, 7, 50, 100, 101, 65534, 1781564400, -(2**63), 2**63 - 1)
+
+
+def arbitrary(kind, first, second):
+    """Return a value of a resource's type, chosen by two bytes."""
+    if kind == "s":
+        return TEXTS[first % len(TEXTS)]
+    if kind == "b":
+        return first % 2 == 0
+    number = NUMBERS[first % len(NUMBERS)]
+    return Decimal(number, second % 7 - 3) if kind == "f" else number
+
+
+def test_arbitrary_writes_and_creations_are_taken_or_refused_and_the_lamp_goes_on():
+    kinds = {data_types.STRING: "s", data_types.BOOLEAN: "b", data_types.FLOAT: "f"}
+    bench, model = lamp_model()
+    bench.program("S;23:00;R", "100;50;0", {1: 1, 2: {0: "--06-01"}}, key=0, condition="S~R")
+    bench.program("00:00;12:00", "70;30", {4: "* * 1-5"}, key=1, priority=7)
+    refused = 0
+    for seed in range(600):
+        a, b, c, d = seeded_bytes(seed, 4)
+        object_id = (3416, 3418, 3419, 3452, 3453, 3454)[a % 6]
+        leaves = []
+        for resource_id in range(b % 8, 60 if object_id == 3416 else 24, 1 + c % 4):
+            resource = object_table.resource(object_id, resource_id)
+            if resource and "W" in resource.operations:
+                path = (object_id, d % 3 if object_id > 3450 else 0, resource_id)
+                path += (c % 2,) if resource.is_multiple else ()
+                leaves.append((path, arbitrary(kinds.get(resource.type), c + resource_id, d)))
+        try:
+            if object_id > 3450 and d % 2:
+                model.create(object_id, d % 3, leaves)
+            else:
+                model.write(leaves, False, d % 4 == 0)
+        except Refused:
+            refused += 1
+        bench.run(7)
+        bench.reports = []
+    assert 0 < refused < 600
+    assert 0 <= bench.level() <= 100
