@@ -10,6 +10,7 @@ from random import Random
 
 from gateway.clock import Clock, NtpClock, ScaledClock, SystemClock
 from gateway.coap_transport import Peer, UdpTransport
+from gateway.sessions import Session
 from gateway.settings import FileUplink as FileSettings
 from gateway.settings import Settings
 from gateway.store import Store
@@ -19,6 +20,8 @@ from gateway.uplinks.mqtt import Connect, MqttUplink, OnCommand
 from gateway.uplinks.pump import Pump
 
 LOCK = "faubourg.lock"
+
+Uplinks = dict[str, tuple[Pump, FileUplink | MqttUplink]]
 
 
 class StartError(Exception):
@@ -80,9 +83,9 @@ class UplinkBuilder:
         random: Random,
         new_executor: Callable[[], Executor],
         on_command: OnCommand,
-    ) -> dict[str, tuple[Pump, FileUplink | MqttUplink]]:
+    ) -> Uplinks:
         """Return each uplink with its pump, by its name."""
-        built: dict[str, tuple[Pump, FileUplink | MqttUplink]] = {}
+        built: Uplinks = {}
         for name, uplink in settings.uplink.items():
             pump = Pump(name, store, clock.unix_ms)
             if isinstance(uplink, FileSettings):
@@ -101,3 +104,21 @@ class UplinkBuilder:
                 )
                 built[name] = (pump, mqtt)
         return built
+
+
+class StateReports:
+    """Tells the uplinks which nodes come and go."""
+
+    def __init__(self, uplinks: Uplinks) -> None:
+        self._brokers = [each for _, each in uplinks.values() if isinstance(each, MqttUplink)]
+
+    def registered(self, session: Session) -> None:
+        for broker in self._brokers:
+            broker.node_state(session.endpoint, "registered")
+
+    def attend(self, session: Session) -> None:
+        pass
+
+    def ended(self, session: Session) -> None:
+        for broker in self._brokers:
+            broker.node_state(session.endpoint, "gone")

@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path as FilePath
 from random import Random, SystemRandom
@@ -25,7 +24,9 @@ from gateway.command_runner import CommandRunner
 from gateway.commands import Commands, Request
 from gateway.composition import (
     StartError,
+    StateReports,
     UplinkBuilder,
+    Uplinks,
     clock_of,
     locked,
     peer_of,
@@ -39,13 +40,12 @@ from gateway.presence import Presence
 from gateway.readings import Readings
 from gateway.reports import NodeReports
 from gateway.rows import CommandRow, Lane
-from gateway.sessions import Session, Sessions
+from gateway.sessions import Sessions
 from gateway.settings import Settings
+from gateway.status import Status, UplinkStatus
 from gateway.store import Store, StoreError, one_thread
 from gateway.time_service import TimeService
-from gateway.uplinks.file import FileUplink
 from gateway.uplinks.mqtt import MqttUplink
-from gateway.uplinks.pump import Pump
 
 DATABASE = "faubourg.db"
 TICK_MAX_S = 60.0
@@ -57,33 +57,6 @@ GC_THRESHOLDS = (10_000, 50, 1000)
 """A full collection of a loaded gateway stalls the event loop: rarer, since little is cyclic."""
 
 log = logging.getLogger("gateway")
-
-
-@dataclass(frozen=True, slots=True)
-class UplinkStatus:
-    """How an uplink does: how much waits in each lane, and since when (Unix milliseconds)."""
-
-    name: str
-    state: str
-    urgent: int
-    measurements: int
-    oldest_ms: int | None
-    counters: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The gateway at a glance."""
-
-    version: str
-    id: str
-    security: str
-    uptime_s: int
-    is_time_trusted: bool
-    nodes: dict[str, int]  # by state
-    readings_stored: int
-    uplinks: tuple[UplinkStatus, ...]
-    counters: dict[str, int]
 
 
 class Gateway:
@@ -118,7 +91,7 @@ class Gateway:
         self._readings = Readings()
         self._commands = Commands(settings.limits.commands_per_node_max)
         self._latest = LatestReadings()
-        self._uplinks: dict[str, tuple[Pump, FileUplink | MqttUplink]] = {}
+        self._uplinks: Uplinks = {}
         self._tasks: list[asyncio.Task] = []
         self._wake = asyncio.Event()
         self._started_s = clock.monotonic_s()
@@ -202,7 +175,7 @@ class Gateway:
         self._uplinks = self._uplink_builder.build(
             self.settings, self.store, self.clock, self.random, self._new_executor, self.submit
         )
-        self._presence.follow(_StateReports(self._uplinks))
+        self._presence.follow(StateReports(self._uplinks))
         self.runner.call_on_result(self._tell_result)
         self._site = GatewayResource(self._presence, self._reports, limits.payload_bytes_max)
         context.serversite = self._site
@@ -381,24 +354,6 @@ class Gateway:
                 await self.store.delete_finished_commands(before_ms, DELETE_MAX)
             except StoreError as error:
                 log.error("the store: %s", error)
-
-
-class _StateReports:
-    """Tells the uplinks which nodes come and go."""
-
-    def __init__(self, uplinks: dict[str, tuple[Pump, FileUplink | MqttUplink]]) -> None:
-        self._brokers = [each for _, each in uplinks.values() if isinstance(each, MqttUplink)]
-
-    def registered(self, session: Session) -> None:
-        for broker in self._brokers:
-            broker.node_state(session.endpoint, "registered")
-
-    def attend(self, session: Session) -> None:
-        pass
-
-    def ended(self, session: Session) -> None:
-        for broker in self._brokers:
-            broker.node_state(session.endpoint, "gone")
 
 
 def run(settings_path: str) -> None:
