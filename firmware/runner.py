@@ -16,9 +16,9 @@ class Runner:
 
     `transport`: send(datagram, peer), receive(timeout_ms) -> (datagram, peer) or None.
     `uptime`: now_ms(). `watchdog`: feed(). `power` (None: never sleep): sleep(duration_ms) with
-    the radio off, wake() before something is sent. `take_event(event)` sees every event of the node,
-    `take_error(error)` every exception that is a bug; after 8 turns in a row that failed, the
-    last one is raised: a reset is then the better answer.
+    the radio off, wake() before something is sent. `take_event(event)` sees every event of the
+    node, `take_error(error)` every exception that is a bug; after 8 turns in a row that failed,
+    the last one is raised: a reset is then the better answer.
     """
 
     def __init__(self, node, transport, uptime, watchdog, power=None,
@@ -35,7 +35,7 @@ class Runner:
         self.errors = 0
 
     def run(self):
-        """Run until stopped by KeyboardInterrupt (SIGINT; the board's main may map SIGTERM to it)."""
+        """Run until KeyboardInterrupt, which a board's main may raise for other signals too."""
         self._node.start(self._uptime.now_ms())
         try:
             while not self._is_stopped:

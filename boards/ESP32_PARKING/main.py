@@ -1,0 +1,55 @@
+"""A detector for four parking bays: Olimex ESP32-POE with four loop oscillators."""
+
+import time
+
+import network
+from machine import Counter, Pin
+
+from firmware.adapters.esp32 import Esp32, Ethernet
+from firmware.adapters.udp import Udp
+from firmware.adapters.uptime import Uptime
+from firmware.drivers.loop_oscillator import LoopOscillator
+from firmware.node import Node
+from firmware.runner import Runner
+
+PIN_LOOP_0 = 32
+PIN_LOOP_1 = 33
+PIN_LOOP_2 = 13
+PIN_LOOP_3 = 16
+# A twentieth of the shortest period: shorter pulses are disturbances.
+FILTER_NS = 300
+
+
+def make_loop(number, pin):
+    """Return the loop on pulse counter `number`."""
+    counter = Counter(number, Pin(pin, Pin.IN), filter_ns=FILTER_NS)
+    return LoopOscillator(counter, time.ticks_us, time.ticks_diff)
+
+
+def make_board():
+    """Return the board with all its roles."""
+    board = Esp32()
+    board.name = board.model = "ESP32_PARKING"
+    board.hardware_version = "1"
+    board.furniture = "parking"
+    pins = (PIN_LOOP_0, PIN_LOOP_1, PIN_LOOP_2, PIN_LOOP_3)
+    board.loops = tuple([make_loop(number, pin) for number, pin in enumerate(pins)])
+    board.radio = Ethernet(
+        mdc=Pin(23), mdio=Pin(18), power=Pin(12), phy_type=network.PHY_LAN8720, phy_addr=0,
+        ref_clk=Pin(17), ref_clk_mode=Pin.OUT)
+    return board
+
+
+def main():
+    """Run the node until a reset; leave a node without settings at its prompt."""
+    board = make_board()
+    settings = board.read_settings()
+    if settings is None:
+        return
+    node = Node(board, settings)
+    uptime = Uptime()
+    Runner(node, Udp(uptime), uptime, board.watchdog).run()
+
+
+if __name__ == "__main__":
+    main()

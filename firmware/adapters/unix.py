@@ -1,0 +1,95 @@
+"""A node as a process, on MicroPython's unix port or on CPython."""
+
+import json
+import os
+import sys
+
+from firmware.adapters.file_store import FileStore
+
+WLAN_BEARER = 21
+
+
+class RestartWanted(Exception):
+    """The node asked for a reset: the process ends and whoever started it starts it again."""
+
+
+class UnixBoard:
+    """The parts of a board that a process has; a simulated furniture adds its roles."""
+
+    name = model = "UNIX"
+    hardware_version = "1"
+    reset_cause = "power"
+    dimmer = meter = photocell = motion = None
+    rangefinder = accelerometer = thermometer = battery = None
+    loops = ()
+
+    def __init__(self, furniture, mac, state_folder):
+        self.furniture = furniture
+        self.mac = mac
+        self.store = FileStore(state_folder)
+        self.random_bytes = os.urandom
+        self.watchdog = NoWatchdog()
+        self.radio = LoopbackRadio()
+
+    def reset(self):
+        """End the process; the runner passes this on."""
+        raise RestartWanted()
+
+
+class NoWatchdog:
+    """Nothing bites a process: its parent watches it."""
+
+    def feed(self):
+        """Do nothing."""
+
+
+class LoopbackRadio:
+    """A network that is always there."""
+
+    bearer = WLAN_BEARER
+
+    def rssi_dbm(self):
+        return -55
+
+    def link_quality(self):
+        return 90
+
+    def ip_addresses(self):
+        return ("127.0.0.1",)
+
+    def router_addresses(self):
+        return ()
+
+
+def print_event(event):
+    """Print an event of the node as one line of JSON: its class as `event`, and its fields."""
+    line = {"event": type(event).__name__}
+    for field in event._fields:
+        line[field] = _plain(getattr(event, field))
+    print_line(line)
+
+
+def print_line(line):
+    """Print a dict as one line of JSON, at once."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    flush = getattr(sys.stdout, "flush", None)
+    if flush:
+        flush()
+
+
+def print_error(error):
+    """Print the traceback of a bug to stderr."""
+    if hasattr(sys, "print_exception"):
+        sys.print_exception(error, sys.stderr)
+    else:
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _plain(value):
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.to_text()
