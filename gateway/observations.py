@@ -69,7 +69,7 @@ class _Observation:
     session: Session
     path: Path
     is_stored: bool
-    subscribers: set[asyncio.Queue] = field(default_factory=set)
+    subscribers: list[asyncio.Queue] = field(default_factory=list)
     request: Message | None = None
     stop: Callable[[], None] | None = None
     answered: asyncio.Future | None = None
@@ -134,15 +134,16 @@ class Observations:
         queue: asyncio.Queue = asyncio.Queue(SUBSCRIBER_QUEUE_MAX)
         observation = self._by_key.get((session.endpoint, path))
         if observation is None:
-            observation = _Observation(session, path, is_stored=False, subscribers={queue})
+            observation = _Observation(session, path, is_stored=False, subscribers=[queue])
             result = await self._begin(observation)
             if not result.is_success:
                 raise OperationFailed(IMPOSSIBLE, f"not observable: {result.code} {result.detail}")
-        observation.subscribers.add(queue)
+        else:
+            observation.subscribers.append(queue)
         try:
             yield _drain(queue)
         finally:
-            observation.subscribers.discard(queue)
+            observation.subscribers.remove(queue)
             if not observation.subscribers and not observation.is_stored:
                 self._cancel(observation)
 

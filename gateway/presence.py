@@ -165,7 +165,7 @@ class Presence:
 
     async def flush(self) -> None:
         """Write the times of the last Updates, which alone are not worth a write. At a stop."""
-        rows = [self.row(endpoint) for endpoint in self._stale_rows if endpoint in self._rows]
+        rows = [self.row(endpoint) for endpoint in sorted(self._stale_rows)]
         self._stale_rows.clear()
         await asyncio.gather(*(self._store.save_node(row) for row in rows))
 

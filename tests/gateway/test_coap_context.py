@@ -229,15 +229,18 @@ def test_second_request_to_a_node_waits_for_the_first():
     async def case():
         async with serving() as (context, _):
             node = await Scripted.listen()
+            responses = []
             for path in ("3", "4"):
                 message = Message(code=GET, uri_path=(path,))
                 message.remote = context.address(node.peer)
-                context.request(message)
+                responses.append(context.request(message).response)
             first = await node.request()
             await asyncio.sleep(0.05)
             assert node.received.empty()
             node.send(b"\x60\x00" + first[2:4])
             assert (await node.request())[-1:] == b"4"
+            for response in responses:
+                response.cancel()
             node.close()
 
     run(case())
