@@ -1,4 +1,4 @@
-from protocol import link_format
+from protocol import link_format, link_reader
 from protocol.errors import DecodeError
 from protocol.link_format import Link
 from tests.portable import raises
@@ -68,7 +68,7 @@ def test_more_links_or_attributes_than_the_limits_are_refused():
     most = [Link("/1", ())] * link_format.LINKS_MAX
     assert len(link_format.decode(link_format.encode(most))) == link_format.LINKS_MAX
     raises(DecodeError, link_format.decode, b"</1>," * link_format.LINKS_MAX + b"</1>")
-    raises(DecodeError, link_format.decode, b"</1>" + b";a" * (link_format.ATTRIBUTES_MAX + 1))
+    raises(DecodeError, link_format.decode, b"</1>" + b";a" * (link_reader.ATTRIBUTES_MAX + 1))
 
 
 def test_random_bytes_raise_only_protocol_errors():
