@@ -117,7 +117,8 @@ def allowed_imports(source: Source) -> frozenset:
     if source.folder == "protocol":
         return PURE | {"protocol"}
     if source.is_under("firmware/adapters"):
-        return DEVICE | {"protocol", "firmware"}
+        # A node that is a process says goodbye on SIGTERM, where its Python has signals.
+        return DEVICE | {"protocol", "firmware", "signal"}
     if source.folder == "firmware":
         return PURE | {"protocol", "firmware"}
     if source.folder == "boards":

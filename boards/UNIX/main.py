@@ -14,6 +14,7 @@ from firmware.adapters.udp import Udp
 from firmware.adapters.unix import (
     RestartWanted,
     UnixBoard,
+    interrupt_on_sigterm,
     print_error,
     print_event,
     print_line,
@@ -60,19 +61,6 @@ def run(options):
     finally:
         transport.close()
     return 0
-
-
-def interrupt_on_sigterm():
-    """Let SIGTERM say goodbye too, where the port has signals."""
-    try:
-        import signal
-    except ImportError:
-        return
-
-    def interrupt(number, frame):
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,21 @@ import os
 import sys
 
 from firmware.adapters.file_store import FileStore
+from firmware.lwm2m_client import Registered, RegistrationLost, RegistrationRefused, Stopped
+from firmware.reading_queue import ReadingDropped, ReadingsAcknowledged, ReadingTaken
 
 WLAN_BEARER = 21
+
+# Spelt out: the classes of a compiled image have short names of their own.
+EVENT_NAMES = {
+    ReadingDropped: "ReadingDropped",
+    ReadingTaken: "ReadingTaken",
+    ReadingsAcknowledged: "ReadingsAcknowledged",
+    Registered: "Registered",
+    RegistrationLost: "RegistrationLost",
+    RegistrationRefused: "RegistrationRefused",
+    Stopped: "Stopped",
+}
 
 
 class RestartWanted(Exception):
@@ -61,9 +74,22 @@ class LoopbackRadio:
         return ()
 
 
+def interrupt_on_sigterm():
+    """Let SIGTERM say goodbye too, where the port has signals."""
+    try:
+        import signal
+    except ImportError:
+        return
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
 def print_event(event):
-    """Print an event of the node as one line of JSON: its class as `event`, and its fields."""
-    line = {"event": type(event).__name__}
+    """Print an event of the node as one line of JSON: its name as `event`, and its fields."""
+    line = {"event": EVENT_NAMES[type(event)]}
     for field in event._fields:
         line[field] = _plain(getattr(event, field))
     print_line(line)
