@@ -74,6 +74,7 @@ class _Observation:
     stop: Callable[[], None] | None = None
     answered: asyncio.Future | None = None
     newest: tuple[int, float, int] | None = None  # Observe value, uptime in s, Unix ms
+    shown: tuple[PathValue, ...] = ()  # the newest values
 
 
 class Observations:
@@ -140,11 +141,14 @@ class Observations:
                 raise OperationFailed(IMPOSSIBLE, f"not observable: {result.code} {result.detail}")
         else:
             observation.subscribers.append(queue)
+            if observation.shown:
+                queue.put_nowait(observation.shown)
         try:
             yield _drain(queue)
         finally:
             observation.subscribers.remove(queue)
-            if not observation.subscribers and not observation.is_stored:
+            is_standing = self._by_key.get((session.endpoint, path)) is observation
+            if is_standing and not observation.subscribers and not observation.is_stored:
                 self._cancel(observation)
 
     def end(self, session: Session) -> None:
@@ -172,12 +176,17 @@ class Observations:
             raise
 
     async def _request(self, observation: _Observation) -> OperationResult:
-        session = self._operations.session(observation.session.endpoint)
-        observation.session = session
-        for accept in content.formats_to_accept(session.registration):
-            response = await self._ask(observation, accept)
-            if response.code.dotted != NOT_ACCEPTABLE:
-                break
+        endpoint = observation.session.endpoint
+        async with self._operations.turn(endpoint) as session:
+            observation.session = session
+            for accept in content.formats_to_accept(session.registration):
+                try:
+                    response = await self._ask(observation, accept)
+                except OperationFailed:
+                    self._operations.did_not_answer(endpoint)
+                    raise
+                if response.code.dotted != NOT_ACCEPTABLE:
+                    break
         self.counters["requested"] += 1
         detail = ""
         if not response.code.is_successful():
@@ -302,6 +311,7 @@ class Observations:
         return unix_ms, True
 
     def _show(self, observation: _Observation, values: tuple[PathValue, ...]) -> None:
+        observation.shown = values
         for queue in observation.subscribers:
             if queue.full():
                 queue.get_nowait()

@@ -128,11 +128,10 @@ class Operations:
         """Return the node's answer, a refusal too; raises OperationFailed if there is none."""
         self.counters[operation.kind] += 1
         try:
-            async with asyncio.timeout(operation.timeout_s), self._turn(endpoint) as session:
+            async with asyncio.timeout(operation.timeout_s), self.turn(endpoint) as session:
                 return await _PERFORM[operation.kind](self, session, operation)
         except (TimeoutError, error.NetworkError):
-            self._sessions.did_not_answer(endpoint)
-            self.counters["no answer"] += 1
+            self.did_not_answer(endpoint)
             raise OperationFailed(NO_ANSWER, f"{endpoint} did not answer") from None
         except error.MessageError:
             raise OperationFailed(NO_ANSWER, f"{endpoint} rejected the message") from None
@@ -146,6 +145,11 @@ class Operations:
         for key in [key for key in self._usable_formats if key[0] == session.id]:
             del self._usable_formats[key]
 
+    def did_not_answer(self, endpoint: str) -> None:
+        """Note that a request ran out without an answer."""
+        self._sessions.did_not_answer(endpoint)
+        self.counters["no answer"] += 1
+
     def session(self, endpoint: str) -> Session:
         """Return the session of an awake node; raises OperationFailed."""
         session = self._sessions.get(endpoint)
@@ -156,8 +160,11 @@ class Operations:
         return session
 
     @asynccontextmanager
-    async def _turn(self, endpoint: str) -> AsyncIterator[Session]:
-        """Wait for this node's turn and for a slot; give the session as it then is."""
+    async def turn(self, endpoint: str) -> AsyncIterator[Session]:
+        """Wait for this node's turn and for a slot; give the session as it then is.
+
+        Raises OperationFailed if the node is unknown or asleep when its turn comes.
+        """
         lock = self._locks.setdefault(endpoint, asyncio.Lock())
         async with lock, self._slot():
             yield self.session(endpoint)

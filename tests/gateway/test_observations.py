@@ -237,6 +237,20 @@ def test_live_view_shows_every_value_and_ends_the_observation_with_its_last_view
     run(case())
 
 
+def test_second_viewer_sees_the_newest_value_at_once(tmp_path):
+    async def case():
+        async with running(tmp_path) as (gateway, port):
+            node = await ScriptedNode.connect(port)
+            await node.register("</3303/0>")
+            node.answer(await node.observe_request(), pack(4), observe=1)
+            await until(lambda: gateway.node("n").latest)
+            assert await watch(gateway, (3303, 0), 1) == [4]
+            assert gateway.node("n").observed == ((3303, 0),)
+            node.close()
+
+    run(case())
+
+
 def test_live_view_of_what_cannot_be_observed_is_refused(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port), client(port) as node:
