@@ -8,7 +8,7 @@ return at once: a driver whose chip needs time starts a measurement and gives th
     furniture                       "lamp", "bin" or "parking"
     random_bytes(n)                 n unpredictable bytes
     store.read(key)                 bytes or None; keys are short ASCII names
-    store.write(key, data)          whole and durable when it returns; at most STORE_ENTRY_MAX bytes
+    store.write(key, data)          whole and durable when it returns; up to STORE_ENTRY_MAX bytes
     store.remove(key)               nothing if there is none
     reset_cause                     "power", "watchdog", "software", "brownout" or "deepsleep"
     reset()                         does not return on a real board

@@ -191,7 +191,8 @@ class Client:
             self._update(offer, now_ms)
 
     def _offer(self):
-        return self._server.lifetime_s(), self._server.is_queue_mode(), self._model.instances_version
+        server = self._server
+        return server.lifetime_s(), server.is_queue_mode(), self._model.instances_version
 
     def _register(self, now_ms):
         self.state = REGISTERING

@@ -18,8 +18,12 @@ from firmware.saved import SavedValues
 from protocol import coap_message as coap
 from protocol import identity
 from protocol.coap_endpoint import Endpoint
-from protocol.coap_values import ObservationEnded, RequestFailed, RequestReceived, Response
-from protocol.coap_values import ResponseReceived
+from protocol.coap_values import (
+    ObservationEnded,
+    RequestFailed,
+    RequestReceived,
+    ResponseReceived,
+)
 from protocol.errors import DecodeError
 
 EVENTS_MAX = 256
@@ -63,7 +67,6 @@ class Node:
         self._addresses = ()
         self._address_check_ms = 0
         self._reboot_ms = None
-        self._reboot_answered = False
 
     def _make_objects(self, settings, is_sleepy):
         board, clock, saved = self._board, self.clock, self._saved
@@ -151,7 +154,8 @@ class Node:
         self.reporting.report(path, value, time_ms)
 
     def _report_due_ms(self):
-        if self._server.is_muted() or not self.client.is_registered() or self.client.handle is not None:
+        client = self.client
+        if self._server.is_muted() or not client.is_registered() or client.handle is not None:
             return None
         return self.reporting.due_ms()
 
@@ -260,6 +264,9 @@ class Node:
             self._reboot_ms = now_ms + REBOOT_DELAY_MS
         elif self._reboot_ms is not None and now_ms >= self._reboot_ms:
             self._reboot_ms = None
+            save = getattr(self.furniture, "save", None)
+            if save:
+                save()
             self._board.reset()
 
 
@@ -281,8 +288,7 @@ def _next_boot(board):
     readings like those that the gateway has already.
     """
     data = board.store.read(BOOT_KEY)
-    boot = int.from_bytes(data, "big") + 1 if data else int.from_bytes(board.random_bytes(3), "big")
-    boot &= 0xFFFFFFFF
+    boot = int.from_bytes(data or board.random_bytes(3), "big") + 1 & 0xFFFFFFFF
     board.store.write(BOOT_KEY, boot.to_bytes(4, "big"))
     return boot
 

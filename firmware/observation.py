@@ -64,7 +64,8 @@ class _Observation:
 class Observations:
     """What the server observes, at most OBSERVATIONS_MAX.
 
-    `management` is the node's DeviceManagement, `attributes` its AttributeStore, `server` object 1.
+    `management` is the node's DeviceManagement, `attributes` its AttributeStore, `server` its
+    object 1.
     """
 
     def __init__(self, management, attributes, server, endpoint):

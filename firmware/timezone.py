@@ -97,10 +97,10 @@ class Timezone:
     def _is_daylight(self, unix_s):
         if self.daylight_s is None:
             return False
-        year = date_of((unix_s + self.standard_s) // DAY_S)[0]
+        this_year = date_of((unix_s + self.standard_s) // DAY_S)[0]
         # A change may lie up to a week outside its year (RFC 8536 3.3.1).
         latest = (None, False)
-        for year in (year - 1, year, year + 1):
+        for year in (this_year - 1, this_year, this_year + 1):
             # The end goes first: where one year's end meets the next one's start, daylight stays.
             for rule, before_s, is_start in ((self._end, self.daylight_s, False),
                                              (self._start, self.standard_s, True)):

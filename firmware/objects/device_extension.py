@@ -1,7 +1,7 @@
 """Device Extension, object 3410: the asset, and the maintenance lock."""
 
-from firmware.objects.stored import StoredObject
 from firmware.lwm2m_object import Refused
+from firmware.objects.stored import StoredObject
 from firmware.version import MANUFACTURER
 from protocol.coap_message import BAD_REQUEST
 

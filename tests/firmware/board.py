@@ -4,8 +4,13 @@ from firmware.node import Node
 from protocol import coap_message as coap
 from protocol import lwm2m_content, object_table, senml
 from protocol.coap_observing import ObservingEndpoint
-from protocol.coap_values import NotificationReceived, Request, RequestReceived, Response
-from protocol.coap_values import ResponseReceived
+from protocol.coap_values import (
+    NotificationReceived,
+    Request,
+    RequestReceived,
+    Response,
+    ResponseReceived,
+)
 from protocol.settings import Settings
 from tests.portable import seeded_bytes
 

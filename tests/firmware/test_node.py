@@ -239,7 +239,7 @@ def test_random_datagrams_are_dropped_and_answered_at_most():
     street = clocked()
     data = seeded_bytes(17, 60000)
     position = 0
-    for number in range(1500):
+    for _ in range(1500):
         length = data[position] % 40
         street.node.receive_datagram(data[position:position + length], SERVER, street.now_ms)
         street.node.datagrams_to_send()

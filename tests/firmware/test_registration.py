@@ -261,6 +261,7 @@ def test_the_answer_to_an_older_request_does_not_count():
 
 def test_a_stranger_is_not_heard():
     street = Street()
-    street.node.receive_datagram(b"\x40\x01\x12\x34\xb1\x33\x01\x30\x01\x30", ("10.0.0.1", 5683), 0)
+    datagram = b"\x40\x01\x12\x34\xb1\x33\x01\x30\x01\x30"
+    street.node.receive_datagram(datagram, ("10.0.0.1", 5683), 0)
     assert street.node.datagrams_to_send() == []
     assert street.node.counters["stranger"] == 1

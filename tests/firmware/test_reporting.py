@@ -254,7 +254,7 @@ def test_every_kind_of_value_survives_the_queue():
 
 def test_numbers_of_every_size_are_acknowledged():
     bench = Bench(10000)
-    for number in range(1, 300):
+    for _ in range(1, 300):
         bench.queue.take(POWER, 1, 0)
     bench.queue.acknowledge(list(range(1, 300)))
     assert len(bench.queue) == 0
