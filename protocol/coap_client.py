@@ -111,7 +111,7 @@ class Client:
         type = coap.CON
         if not pending.request.is_confirmable:
             type = coap.NON
-            pending.deadline_ms = now_ms + self._response_timeout_ms
+            pending.deadline_ms = now_ms + self._parameters.max_transmit_wait_ms
         message = Message(type, pending.request.code, None, token, options, payload)
         if not self._layer.send(message, pending.peer, now_ms):
             self._fail(pending, "busy")
@@ -126,7 +126,7 @@ class Client:
             return
         pending.first_ms = now_ms - event.round_trip_ms
         pending.retransmissions = event.retransmissions
-        pending.deadline_ms = now_ms + self._response_timeout_ms
+        pending.deadline_ms = now_ms + self._parameters.max_transmit_wait_ms
 
     def _receive_response(self, message, peer, now_ms):
         pending = self._find_pending(peer, message.token)

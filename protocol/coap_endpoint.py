@@ -13,10 +13,10 @@ BODY_LENGTH_MAX = 4096
 class Endpoint(Client, Server):
     """Sends requests and answers requests; a core.
 
-    `block_size`, a power of two from 16 to 1024, bounds the payload of a message;
-    `body_length_max` bounds a body that is received. A `message_layer` may be given that has the
-    calls and events of coap_exchange.MessageLayer. `counters` is a dict of names to ints: what
-    was dropped, and why.
+    `block_size`, a power of two from 16 to 1024, bounds the payload of a message we send;
+    `body_length_max` bounds a body that is received in blocks. A `message_layer` may be given
+    that has the calls and events of coap_exchange.MessageLayer. `counters` is a dict of names to
+    ints: what was dropped, and why.
     """
 
     def __init__(
@@ -27,13 +27,11 @@ class Endpoint(Client, Server):
         body_length_max=BODY_LENGTH_MAX,
         message_layer=None,
     ):
-        parameters = parameters or TransmissionParameters()
-        self._layer = message_layer or MessageLayer(random_bytes, parameters)
+        self._parameters = parameters or TransmissionParameters()
+        self._layer = message_layer or MessageLayer(random_bytes, self._parameters)
         self.counters = self._layer.counters
         self._events = []
         self._random_bytes = random_bytes
-        self._response_timeout_ms = parameters.max_transmit_wait_ms
-        self._exchange_lifetime_ms = parameters.exchange_lifetime_ms
         self._body_length_max = body_length_max
         self._szx = 0
         while 16 << self._szx < block_size:

@@ -11,8 +11,8 @@ from protocol.errors import DecodeError
 
 TRANSMISSIONS_MAX = 48
 DATAGRAMS_MAX = 32
-RECEPTIONS_MAX = 24
-ANSWER_BYTES_MAX = 3072
+RECEPTIONS_MAX = 16
+ANSWER_BYTES_MAX = 2048
 NONS_MAX = 16
 
 # Message ids are given out in order; a block of them rests for EXCHANGE_LIFETIME after its use.
@@ -241,19 +241,21 @@ class MessageLayer:
 
     def _receive_answer(self, message, peer, now_ms):
         sent = _find(self._transmissions, peer, message.mid)
-        if sent and message.type == coap.RST:
+        if sent is None:
+            if message.type == coap.ACK or not self._lose_non(message.mid, peer):
+                self.count("unexpected")
+        elif message.type == coap.RST:
             self._finish(sent, "reset", now_ms)
-        elif sent and message.code == coap.EMPTY:
+        elif message.code == coap.EMPTY:
             self._finish(sent, None, now_ms)
-        elif sent and sent.is_of(peer, message.token, True):
+        elif sent.is_of(peer, message.token, True):
             self._finish(sent, None, now_ms)
             self._events.append(MessageReceived(peer, message))
-        elif message.type == coap.RST and self._lose_non(message.mid, peer):
-            pass
         else:
             self.count("unexpected")
 
     def _lose_non(self, mid, peer):
+        """Report the NON that was rejected; False if none of the last had this mid."""
         for entry in self._nons:
             if entry[1] == mid and entry[0] == peer:
                 self._nons.remove(entry)

@@ -1,5 +1,6 @@
 """CoAP messages and their options on the wire (RFC 7252 section 3)."""
 
+from protocol import utf8
 from protocol.errors import DecodeError, EncodeError
 
 CON = 0
@@ -131,12 +132,9 @@ def uint_option(options, number):
 def text_options(options, number):
     """Return every option `number` as a tuple of str; DecodeError if one is not UTF-8."""
     texts = []
-    try:
-        for found, value in options:
-            if found == number:
-                texts.append(str(value, "utf-8"))
-    except UnicodeError:
-        raise DecodeError("not UTF-8")
+    for found, value in options:
+        if found == number:
+            texts.append(utf8.decode(value))
     return tuple(texts)
 
 

@@ -51,7 +51,8 @@ class Server:
     """Answers requests. The attributes it shares with Client are made in coap_endpoint."""
 
     def __init__(self):
-        self._bodies = RequestBodies(self._body_length_max, self._exchange_lifetime_ms)
+        lifetime_ms = self._parameters.exchange_lifetime_ms
+        self._bodies = RequestBodies(self._body_length_max, lifetime_ms)
         self._snapshots = Snapshots()
         self._exchanges = {}
         self._observations = {}
@@ -138,8 +139,12 @@ class Server:
             if code:
                 self._refuse(exchange, code, now_ms)
                 return
+        request = decode_request(message, options, payload)
         is_safe = message.code in (coap.GET, coap.FETCH)
+        if not is_safe:
+            request.observe = None
         if exchange.block2 and exchange.block2.number:
+            request.observe = None
             response = self._snapshots.find(exchange.key)
             if response:
                 self._reply(exchange, exchange.type, response, now_ms)
@@ -147,9 +152,6 @@ class Server:
             if not is_safe:
                 self._refuse(exchange, coap.REQUEST_ENTITY_INCOMPLETE, now_ms)
                 return
-        request = decode_request(message, options, payload)
-        if not is_safe:
-            request.observe = None
         self._hand_over(exchange, request, now_ms)
 
     def _hand_over(self, exchange, request, now_ms):
@@ -158,10 +160,9 @@ class Server:
         if request.observe is not None:
             reason = "replaced" if exchange.is_observing else "cancelled"
             self._lose_observer(exchange.peer, exchange.token, reason)
-        if len(self._exchanges) >= EXCHANGES_MAX:
-            for number in tuple(self._exchanges):
-                if self._is_expired(self._exchanges[number], now_ms):
-                    del self._exchanges[number]
+        for number in tuple(self._exchanges):
+            if self._is_expired(self._exchanges[number], now_ms):
+                del self._exchanges[number]
         if len(self._exchanges) >= EXCHANGES_MAX:
             self._refuse(exchange, coap.SERVICE_UNAVAILABLE, now_ms)
             return
@@ -170,7 +171,7 @@ class Server:
         self._events.append(RequestReceived(self._last_exchange, exchange.peer, request))
 
     def _is_expired(self, exchange, now_ms):
-        return now_ms - exchange.since_ms >= self._exchange_lifetime_ms
+        return now_ms - exchange.since_ms >= self._parameters.exchange_lifetime_ms
 
     def _refuse(self, exchange, code, now_ms):
         """Answer without asking the user."""

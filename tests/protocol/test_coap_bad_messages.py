@@ -81,9 +81,10 @@ def test_uri_host_and_port_are_understood():
 
 
 def test_path_that_is_not_text_is_4_00():
-    server = Endpoint(counting())
-    receive(server, get([(coap.URI_PATH, b"\xff\xfe")]))
-    assert sent(server)[0].code == coap.BAD_REQUEST
+    for path in (b"\xff\xfe", b"\xc0\xaf", b"\xed\xa0\x80", b"\xe2\x82"):
+        server = Endpoint(counting())
+        receive(server, get([(coap.URI_PATH, path)]))
+        assert sent(server)[0].code == coap.BAD_REQUEST
 
 
 def test_unknown_method_is_4_05():
