@@ -94,6 +94,8 @@ class GatewayResource(interfaces.Resource):
     async def render_to_pipe(self, pipe: Pipe) -> None:
         """Answer the request of `pipe`; adding the last response cancels this task."""
         response = await self.render(pipe.request)
+        # The message layer keeps back the classes that the client does not want (RFC 7967).
+        response.opt.no_response = pipe.request.opt.no_response
         pipe.add_response(response, is_last=True)
 
     def malformed(self, peer: Hashable) -> None:

@@ -122,9 +122,9 @@ class Presence:
             self._now_ms(),
         )
         events = self._take_events()
-        row, before = self._row_of(session), self._rows[session.endpoint]
+        row, before = self._row_of(session), self._rows.get(session.endpoint)
         times = {"updated_ms": 0, "seen_ms": 0}
-        if replace(row, **times) != replace(before, **times):
+        if before is None or replace(row, **times) != replace(before, **times):
             await self._save(row)
         else:
             self._rows[session.endpoint] = row
@@ -136,7 +136,6 @@ class Presence:
     async def deregister(self, registration_id: str, request: Incoming) -> None:
         """End a registration."""
         self._sessions.deregister(registration_id)
-        self.counters["deregistrations"] += 1
         await self._end(self._take_events())
 
     # Restart, expiry, facts
@@ -182,7 +181,10 @@ class Presence:
         self._dispatch(events)
         for event in events:
             endpoint = event.session.endpoint
-            self._rows[endpoint] = replace(self._rows[endpoint], registration_id=None)
+            row = self._rows.get(endpoint)
+            if row is None:
+                continue  # its Register was never answered, nor stored
+            self._rows[endpoint] = replace(row, registration_id=None)
             try:
                 await self._store.delete_registration(endpoint)
             except StoreError:

@@ -1,11 +1,16 @@
 """The gateway's resources, asked by aiocoap's own client and with raw datagrams."""
 
 import asyncio
+import logging
 
 from aiocoap import DELETE, GET, POST, PUT, Message
 
+from gateway.coap_bodies import GATHERINGS_MAX
+from gateway.coap_log import PEERS_MAX, PeerLog
+from gateway.coap_server import GatewayResource
 from gateway.refusal import Refused
-from tests.gateway.coap_street import RawPeer, client, run, serving_handlers
+from tests.gateway.coap_street import Handlers, RawPeer, client, run, serving, serving_handlers
+from tests.portable import seeded_bytes
 
 
 async def ask(context, port, code, path, **fields):
@@ -176,8 +181,6 @@ def test_malformed_datagrams_get_a_reset_or_silence_and_are_counted():
 
 def test_random_datagrams_disturb_nobody():
     async def case():
-        from tests.portable import seeded_bytes
-
         async with serving_handlers() as (_, site, port), client() as node:
             peer = await RawPeer.connect(port)
             noise = seeded_bytes(3, 40_000)
@@ -211,5 +214,75 @@ def test_ping_is_answered_with_a_reset():
             peer = await RawPeer.connect(port)
             assert await peer.ask(bytes.fromhex("40001234")) == bytes.fromhex("70001234")
             peer.close()
+
+    run(case())
+
+
+def test_answer_that_takes_long_is_acknowledged_first_and_sent_by_itself():
+    async def case():
+        handlers = Handlers()
+        handlers.gate = asyncio.Event()
+        async with serving(GatewayResource(handlers, handlers, 1000)) as (context, port):
+            context._tuning.EMPTY_ACK_DELAY = 0.05
+            peer = await RawPeer.connect(port)
+            request = bytes.fromhex("41021234aab26470ff00")
+            assert await peer.ask(request) == bytes.fromhex("60001234")
+            assert await peer.ask(request) == bytes.fromhex("60001234")
+            handlers.gate.set()
+            response = await peer.answer()
+            assert (response[0] >> 4, response[1], response[4:5]) == (4, 0x44, b"\xaa")
+            peer.send(b"\x60\x00" + response[2:4])
+            assert await peer.is_quiet() and len(handlers.requests) == 1
+            peer.close()
+
+    run(case())
+
+
+def test_request_answered_with_no_response_option_gets_an_empty_acknowledgement():
+    async def case():
+        async with serving_handlers() as (_, _, port):
+            peer = await RawPeer.connect(port)
+            # CON POST /dp with No-Response 2 (RFC 7967): nothing of class 2 is wanted.
+            request = bytes.fromhex("41021234aab26470d1ea02ff00")
+            assert await peer.ask(request) == bytes.fromhex("60001234")
+            peer.close()
+
+    run(case())
+
+
+def test_peer_log_says_a_thing_once_a_minute_and_then_how_often(caplog):
+    peer_log = PeerLog(logging.getLogger("test"))
+    for second in range(61):
+        peer_log.warning("peer", "wrong", float(second))
+    peer_log.warning("other", "wrong", 61.0)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        "'peer': wrong",
+        "'peer': wrong (59 more since its last line)",
+        "'other': wrong",
+    ]
+
+
+def test_peer_log_forgets_the_oldest_peer_when_there_are_too_many():
+    peer_log = PeerLog(logging.getLogger("test"))
+    for number in range(3 * PEERS_MAX):
+        peer_log.warning(number, "wrong", 0.0)
+    assert not peer_log.warning(3 * PEERS_MAX - 1, "wrong", 1.0)
+    assert peer_log.warning(0, "wrong", 1.0)
+
+
+def test_unfinished_bodies_are_bounded_and_the_oldest_gives_way():
+    async def case():
+        async with serving_handlers() as (_, site, port):
+            peers = [await RawPeer.connect(port) for _ in range(GATHERINGS_MAX + 5)]
+            block = bytes.fromhex("40020001b26470d10308ff") + bytes(16)
+            for peer in peers:
+                assert (await peer.ask(block))[1] == 0x5F
+            assert len(site._bodies) == GATHERINGS_MAX
+            last = bytes.fromhex("40020002b26470d10310ff") + bytes(3)
+            assert (await peers[0].ask(last))[1] == 0x88
+            assert (await peers[-1].ask(last))[1] == 0x44
+            for peer in peers:
+                peer.close()
 
     run(case())
