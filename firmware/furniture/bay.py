@@ -56,10 +56,8 @@ class Bay:
         was_occupied, since_ms = detector.is_occupied, detector.changed_ms
         self._count_day(now_ms)
         is_changed = detector.update(self._loop.read_hz(), now_ms)
-        if is_changed:
-            if was_occupied:
-                self._last_stay_ms = detector.changed_ms - since_ms
-            self._correct_day(was_occupied, now_ms - detector.changed_ms)
+        if is_changed and was_occupied:
+            self._last_stay_ms = detector.changed_ms - since_ms
         is_long = self._overstay_ms is not None and self.duration_ms(now_ms) >= self._overstay_ms
         self.is_forbidden = bool(detector.is_occupied) and is_long
         return is_changed
@@ -80,13 +78,6 @@ class Bay:
             occupied_ms = self.duration_ms(now_ms) if self.detector.is_occupied else 0
             self._daily_ms = min(occupied_ms, local.second_of_day * 1000)
         self._day = local.days
-
-    def _correct_day(self, was_occupied, late_ms):
-        """The dwell time was counted under the state before the transition."""
-        if self.detector.is_occupied:
-            self._daily_ms += late_ms
-        elif was_occupied:
-            self._daily_ms = max(self._daily_ms - late_ms, 0)
 
     def duration_ms(self, now_ms):
         """Return how long the bay has been occupied, or was the last time."""

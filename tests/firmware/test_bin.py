@@ -77,6 +77,16 @@ def test_emptyings_survive_a_reset():
     assert street(Board(one.board.store)).read(3435, 0, 19) == 1
 
 
+def test_emptying_is_on_flash_before_it_is_told():
+    one = street()
+    one.board.distance_mm = 100
+    one.run(60)
+    one.board.distance_mm = 980
+    while not one.reported((3435, 0, 19)):
+        one.run(1)
+    assert street(Board(one.board.store)).read(3435, 0, 19) == 1
+
+
 def test_bin_emptied_during_a_reset_is_counted():
     one = street()
     one.board.distance_mm = 100

@@ -38,6 +38,19 @@ def test_fast_rise_is_an_alarm_long_before_the_limit():
     assert reading < 3500
 
 
+def test_sun_after_a_cold_morning_starts_a_watch_and_no_alarm():
+    fire = FireDetector(6000)
+    fire.update(500, 0)
+    now_ms, reading = 14 * MINUTE_MS, 1550
+    fire.update(reading, now_ms)
+    assert fire.is_watching
+    while fire.is_watching:
+        now_ms += 2000
+        reading += 6
+        fire.update(reading, now_ms)
+    assert not fire.is_alarm
+
+
 def test_alarm_ends_ten_minutes_after_the_bin_has_cooled_by_ten_degrees():
     fire = FireDetector(6000)
     fire.update(6100, 0)

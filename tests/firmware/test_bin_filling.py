@@ -106,6 +106,10 @@ def test_contents_that_settle_are_not_an_emptying():
     assert fed([700, 690, 640, 520, 510])[1] == 0
 
 
+def test_contents_that_are_pressed_down_are_not_an_emptying():
+    assert fed([700, 420, 415])[1] == 0
+
+
 def test_small_wobble_at_the_bottom_is_not_an_emptying():
     assert fed([150, 90, 140, 80, 160, 70])[1] == 0
 

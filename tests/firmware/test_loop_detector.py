@@ -145,6 +145,13 @@ def test_trailer_that_stays_behind_keeps_the_bay_occupied():
     assert bay.detector.is_occupied is True
 
 
+def test_trailer_behind_a_big_lorry_keeps_the_bay_occupied_after_a_long_stay_too():
+    bay = known_free()
+    bay.feed(FREE_HZ + 1200, 3600 + 60)
+    bay.feed(FREE_HZ + 180, 600)
+    assert bay.detector.is_occupied is True
+
+
 def test_first_boot_is_unknown_however_long_it_waits():
     bay = Bay(baseline_mhz=None)
     detector = bay.feed(CAR_HZ, 24 * 600)
