@@ -4,6 +4,7 @@ from firmware.lwm2m_object import Refused
 from protocol import data_types, lwm2m_attributes, object_table
 from protocol.coap_message import BAD_REQUEST
 from protocol.lwm2m_attributes import Attributes
+from protocol.lwm2m_path import is_prefix
 
 PATHS_MAX = 24
 # Shared, never changed: most paths have none.
@@ -28,6 +29,12 @@ class AttributeStore:
         if path not in self._own and len(self._own) >= PATHS_MAX:
             raise Refused(BAD_REQUEST)
         self._own[path] = updated
+
+    def forget(self, path):
+        """Drop what was written at and below an instance that is no more."""
+        for known in tuple(self._own):
+            if is_prefix(path, known):
+                del self._own[known]
 
     def at(self, path):
         """Return the Attributes in force at `path`."""

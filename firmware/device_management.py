@@ -90,6 +90,7 @@ class DeviceManagement:
             if len(path) != 2:
                 raise Refused(coap.METHOD_NOT_ALLOWED)
             self._model.delete(path)
+            self._attributes.forget(path)
             return Response(coap.DELETED)
         if kind == operations.EXECUTE:
             self._execute(operation, payload)
@@ -99,6 +100,8 @@ class DeviceManagement:
         elif kind == operations.WRITE_COMPOSITE:
             self._check_composite(operation)
             leaves = _decode(operation, payload)
+            if not leaves:
+                raise Refused(coap.BAD_REQUEST)
             self._model.write(leaves, True, False)
         else:
             self._write(operation, payload)

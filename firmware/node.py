@@ -190,6 +190,9 @@ class Node:
                 self._receive_failure(event, now_ms)
             elif isinstance(event, ObservationEnded):
                 self.observations.end(event.exchange)
+                if event.reason == "timeout":
+                    # The server still believes in it; after a new registration it asks again.
+                    self.client.reregister(now_ms, "unheard")
             event = self.endpoint.next_event()
 
     def _answer(self, event, now_ms):

@@ -339,6 +339,7 @@ def test_payloads_that_are_wrong_are_bad_requests():
     assert ask(POST, "1/0", values(p3_0_13=1), content_format=SENML_CBOR) == "4.00"
     assert ask(POST, "1/0", b"\x80", content_format=SENML_CBOR) == "4.00"
     assert ask(FETCH, "", b"\x80", content_format=SENML_CBOR) == "4.00"
+    assert ask(IPATCH, "", b"\x80", content_format=SENML_CBOR) == "4.00"
 
 
 def test_unknown_optional_resources_in_an_instance_write_are_passed_over():
@@ -369,6 +370,18 @@ def test_an_instance_is_created_listed_and_deleted():
     assert "/" + path in listed
     assert code_text(street.request(DELETE, path).code) == "2.02"
     assert code_text(street.request(GET, path).code) == "4.04"
+
+
+def test_the_attributes_of_a_deleted_instance_go_with_it():
+    street = Street()
+    payload = bytes(lwm2m_content.encode(
+        TLV, (3453, 0), [((3453, 0, 1), 0), ((3453, 0, 4), "* * *")], type_of))
+    path = "/".join(street.request(POST, "3453", payload, content_format=TLV).location)
+    street.request(PUT, path, queries=("pmin=5",))
+    street.request(DELETE, path)
+    assert "/".join(
+        street.request(POST, "3453", payload, content_format=TLV).location) == path
+    assert targets(street.request(GET, path, accept=40))["/" + path] == {}
 
 
 def test_what_was_written_survives_a_reset():

@@ -265,6 +265,18 @@ def test_observations_outlive_an_update_and_end_with_a_new_registration():
     assert len(street.node.observations) == 0
 
 
+def test_a_notification_that_nobody_hears_brings_a_new_registration():
+    street = observed(attributes=("pmax=60",))
+    street.is_down = True
+    street.advance(61000)
+    assert len(street.node.observations) == 1
+    street.advance(120000)
+    street.is_down = False
+    street.advance(400000)
+    assert "register" in street.names()
+    assert len(street.node.observations) == 0
+
+
 def test_a_sleepy_node_wakes_with_an_update_before_it_notifies():
     street = Street(Board("bin"))
     street.observe(GET, "3435/0/2", observe=0)
