@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from gateway.clock import Clock
@@ -210,10 +211,10 @@ class MqttUplink:
             wait_ms = 1 + 1000 // self._settings.messages_per_s
         elif resting_ms is not None:
             wait_ms = min(wait_ms, max(resting_ms - now_ms, 1))
-        try:
-            await asyncio.wait_for(self._pump.wake.wait(), wait_ms / 1000)
-        except TimeoutError:
-            pass
+        # Not wait_for: before Python 3.12 it loses a cancellation that comes with the wake-up.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_ms / 1000):
+                await self._pump.wake.wait()
 
     def _send(self, connection: MqttConnection, window: LaneWindow, pack: Pack) -> None:
         kind = topics.ALARMS if pack.is_alarm else topics.READINGS

@@ -7,6 +7,7 @@ connection is lost every pending publish fails, and the store still has the read
 
 import asyncio
 import ssl
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ class MqttConnection:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._descriptor: int | None = None
         self._publishing: dict[int, asyncio.Future[int]] = {}
         # Beyond the broker's Receive Maximum (MQTT 5 section 4.9), which paho does not observe.
         self._held: deque[tuple[Publication, asyncio.Future[int]]] = deque()
@@ -136,32 +139,52 @@ class MqttConnection:
         """End the connection in order, so that the broker does not publish our will."""
         if not self.lost.done():
             self._client.disconnect()
+            # paho has only queued it.
+            self._client.loop_write()
             self._lose("closed")
 
     def _in_loop(self, callback: Callable) -> Callable:
-        """Return `callback` fit for paho, which calls these from the thread that connects."""
+        """Return `callback` fit for paho, which calls these from the thread that connects, too.
 
-        def call(client: Client, _: object, sock: object) -> None:
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(callback, sock)
+        It has run when paho goes on: a socket must be out of the loop before it is closed, since
+        its number may be the next socket's.
+        """
+
+        async def in_loop(sock: ssl.SSLSocket) -> None:
+            callback(sock)
+
+        def call(client: Client, _: object, sock: ssl.SSLSocket) -> None:
+            if threading.get_ident() == self._thread:
+                callback(sock)
+            elif not self._loop.is_closed():
+                running = asyncio.run_coroutine_threadsafe(in_loop(sock), self._loop)
+                running.result(CONNECT_TIMEOUT_S)
 
         return call
 
     def _on_socket_open(self, sock: ssl.SSLSocket) -> None:
-        if sock.fileno() >= 0:
-            self._loop.add_reader(sock.fileno(), self._read, sock)
+        if not self.lost.done():
+            self._descriptor = sock.fileno()
+            self._loop.add_reader(self._descriptor, self._read, sock)
             self._housekeeping = self._loop.create_task(self._keep_house())
 
     def _on_socket_close(self, sock: ssl.SSLSocket) -> None:
-        self._lose("connection closed")
+        # Why, is told to `_on_disconnect` next.
+        self._forget_socket()
+
+    def _forget_socket(self) -> None:
+        if self._descriptor is not None:
+            self._loop.remove_reader(self._descriptor)
+            self._loop.remove_writer(self._descriptor)
+            self._descriptor = None
 
     def _on_register_write(self, sock: ssl.SSLSocket) -> None:
-        if sock.fileno() >= 0 and not self.lost.done():
-            self._loop.add_writer(sock.fileno(), self._client.loop_write)
+        if self._descriptor is not None:
+            self._loop.add_writer(self._descriptor, self._client.loop_write)
 
     def _on_unregister_write(self, sock: ssl.SSLSocket) -> None:
-        if sock.fileno() >= 0:
-            self._loop.remove_writer(sock.fileno())
+        if self._descriptor is not None:
+            self._loop.remove_writer(self._descriptor)
 
     def _read(self, sock: ssl.SSLSocket) -> None:
         self._client.loop_read()
@@ -172,7 +195,7 @@ class MqttConnection:
     async def _keep_house(self) -> None:
         while self._client.loop_misc() == MQTTErrorCode.MQTT_ERR_SUCCESS:
             await asyncio.sleep(HOUSEKEEPING_S)
-        self._lose("no answer to keep-alive")
+        self._lose("connection closed")
 
     def _on_connect(
         self, client: Client, _: object, flags: object, reason: ReasonCode, properties: Properties
@@ -226,10 +249,9 @@ class MqttConnection:
         self.lost.set_result(reason)
         if self._housekeeping is not None:
             self._housekeeping.cancel()
+        self._forget_socket()
         sock = self._client.socket()
-        if sock is not None and sock.fileno() >= 0:
-            self._loop.remove_reader(sock.fileno())
-            self._loop.remove_writer(sock.fileno())
+        if sock is not None:
             sock.close()
         error = MqttError(reason)
         held = [future for _, future in self._held]
@@ -279,7 +301,8 @@ async def connect(settings: MqttSettings, client_id: str, will: Publication) -> 
             clean_start=False,
             properties=properties,
         )
-        await asyncio.wait_for(asyncio.shield(connection.connected), CONNECT_TIMEOUT_S)
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await asyncio.shield(connection.connected)
     except TimeoutError as error:
         await connection.close()
         raise MqttError("no answer to CONNECT") from error
