@@ -6,6 +6,8 @@ from firmware.lwm2m_client import Stopped
 WAIT_MS_MAX = 2000
 # Below this, switching the radio off costs more than it saves.
 SLEEP_MS_MIN = 1000
+# Shorter than the watchdog's patience, should that go on while the chip sleeps.
+SLEEP_MS_MAX = 20000
 RECEIVED_PER_TURN_MAX = 16
 SHUTDOWN_MS_MAX = 10000
 ERRORS_IN_A_ROW_MAX = 8
@@ -72,7 +74,7 @@ class Runner:
         due_ms = self._node.next_timeout_ms()
         wait_ms = WAIT_MS_MAX if due_ms is None else max(due_ms - now_ms, 0)
         if self._may_sleep(wait_ms, now_ms):
-            self._power.sleep(wait_ms)
+            self._power.sleep(min(wait_ms, SLEEP_MS_MAX))
         else:
             self._receive(min(wait_ms, WAIT_MS_MAX))
         now_ms = self._uptime.now_ms()

@@ -75,6 +75,7 @@ class Wlan:
     def switch_on(self):
         """Begin to connect; the address comes later."""
         self._interface.active(True)
+        self._interface.config(pm=network.WLAN.PM_POWERSAVE)
         if self._access is not None and not self._interface.isconnected():
             self._interface.connect(*self._access)
 

@@ -7,8 +7,6 @@ from firmware.furniture.furniture_object import (
     check_text,
     scaled,
 )
-from firmware.lwm2m_object import Refused
-from protocol.coap_message import BAD_REQUEST
 from protocol.number import Decimal
 
 FILLING = 3435
@@ -151,16 +149,8 @@ class BinObjects:
             check_range(value, -3, 1, 100000)
         elif resource_id in (HEIGHT, WIDTH):
             check_range(value, 0, 10, 1000)
-            if resource_id == HEIGHT:
-                self._check_height(value)
         else:
             check_text(value)
-
-    def _check_height(self, height_cm):
-        try:
-            Container(height_cm, self._offset_cm, self._shape)
-        except ValueError:
-            raise Refused(BAD_REQUEST)
 
     def write(self, path, value):
         """Take over what a server wrote."""

@@ -1,7 +1,6 @@
 """A container's geometry: from a distance to the contents to a level and a filling percentage."""
 
 VOLUME_FULL_PERMILLE = 1000
-POINTS_MAX = 16
 TOLERANCE_MM = 100
 
 
@@ -10,9 +9,9 @@ class Container:
 
     The sensor looks down from `offset_cm` above the rim (negative: below it). `shape` is "prism"
     (the same cross-section at every height), or the points `[height_cm, volume_permille]` of the
-    curve from the floor up, both strictly rising; between points the cross-section is taken as
-    constant. (0, 0) and (height, 1000) are added where the points lack them.
-    Raises ValueError for a shape that is no such curve.
+    curve from the floor up, ascending, as the settings check them; between two points the
+    cross-section is constant. The container is full at its height: what the curve has above that
+    is left out.
     """
 
     def __init__(self, height_cm, offset_cm, shape):
@@ -45,19 +44,7 @@ class Container:
 
 
 def points_of(shape, height_cm):
-    """Return the curve of `shape` as a tuple of (height_cm, volume_permille) that ends full."""
-    if height_cm <= 0:
-        raise ValueError("height_cm %d" % height_cm)
+    """Return the curve of `shape` up to the rim as a tuple of (height_cm, volume_permille)."""
     points = [] if shape == "prism" else [tuple(point) for point in shape]
-    if points and points[0] == (0, 0):
-        points.pop(0)
-    if not points or points[-1] != (height_cm, VOLUME_FULL_PERMILLE):
-        points.append((height_cm, VOLUME_FULL_PERMILLE))
-    if len(points) > POINTS_MAX:
-        raise ValueError("shape has %d points" % len(points))
-    before = (0, 0)
-    for point in points:
-        if len(point) != 2 or point[0] <= before[0] or point[1] <= before[1]:
-            raise ValueError("shape does not rise at %r" % (point,))
-        before = point
-    return tuple(points)
+    inside = [point for point in points if 0 < point[0] < height_cm]
+    return tuple(inside) + ((height_cm, VOLUME_FULL_PERMILLE),)

@@ -70,11 +70,11 @@ class Filling:
         return [self.permille, self._highest_permille, self._speed_filled, self._speed_ms]
 
     def restore(self, state):
-        """Go on from what state() gave before a reset; None does nothing.
+        """Go on from what state() gave before a reset; anything else does nothing.
 
         So a bin that is emptied during the reset is noticed, and a jump over it is confirmed.
         """
-        if state is not None:
+        if isinstance(state, list) and len(state) == 4:
             self.permille, self._highest_permille, self._speed_filled, self._speed_ms = state
 
     def update(self, shots_mm, now_ms):

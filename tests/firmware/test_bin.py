@@ -4,7 +4,7 @@ from firmware.furniture.bin import Furniture
 from firmware.lwm2m_object import Refused
 from protocol import object_table
 from protocol.number import Decimal
-from tests.firmware.fake_board import NOON_S, Board, Street
+from tests.firmware.fake_board import NOON_S, Board, FakeStore, Street
 from tests.portable import raises
 
 HOUR_S = 3600
@@ -85,6 +85,15 @@ def test_emptying_is_on_flash_before_it_is_told():
     while not one.reported((3435, 0, 19)):
         one.run(1)
     assert street(Board(one.board.store)).read(3435, 0, 19) == 1
+
+
+def test_damaged_state_on_flash_is_no_reason_not_to_start():
+    store = FakeStore()
+    store.write("bin-state", b"\xa1\x67filling\x05")
+    store.write("bin", b"\xff")
+    one = street(Board(store))
+    one.run(60)
+    assert one.read(3435, 0, 2) == 0
 
 
 def test_bin_emptied_during_a_reset_is_counted():
@@ -210,7 +219,7 @@ def test_impossible_values_are_refused():
     object_3435 = one.object(3435)
     text = "x" * 65
     for resource_id, value in (
-            (1, 60), (1, 5), (4, 101), (6, -1), (14, 0), (16, 0), (18, text)):
+            (1, 5), (1, 1001), (4, 101), (6, -1), (14, 0), (16, 0), (18, text)):
         assert raises(Refused, object_3435.check, 0, resource_id, value).code == 0x80
     assert raises(Refused, one.object(3429).check, 0, 5, 4).code == 0x80
 

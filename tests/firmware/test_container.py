@@ -1,7 +1,6 @@
 """From a distance to a level and a share of the volume."""
 
 from firmware.furniture.container import Container
-from tests.portable import raises
 
 # A 3 m3 igloo for glass: wide below, narrow above.
 IGLOO = [[60, 480], [120, 850], [150, 1000]]
@@ -66,8 +65,12 @@ def test_fill_never_falls_while_the_level_rises():
     assert (fills[0], fills[-1]) == (0, 1000)
 
 
-def test_curve_that_does_not_rise_is_refused():
-    raises(ValueError, Container, 150, 0, [[60, 480], [60, 500]])
-    raises(ValueError, Container, 150, 0, [[60, 480], [100, 480]])
-    raises(ValueError, Container, 150, 0, [[160, 480]])
-    raises(ValueError, Container, 0, 0, "prism")
+def test_curve_that_goes_beyond_the_rim_is_cut_there():
+    container = Container(120, 0, IGLOO)
+    assert container.fill_permille(600) == 480
+    assert container.fill_permille(1200) == 1000
+
+
+def test_curve_that_is_full_below_the_rim_stays_full():
+    container = Container(150, 0, [[60, 480], [100, 1000]])
+    assert [container.fill_permille(level_mm) for level_mm in (1000, 1200, 1500)] == [1000] * 3

@@ -131,12 +131,12 @@ def test_flood_of_datagrams_does_not_starve_the_timers():
     assert len(street.incoming) > 0
 
 
-def test_sleepy_node_sleeps_until_its_next_timer():
+def test_sleepy_node_sleeps_until_its_next_timer_in_steps_that_feed_the_watchdog():
     node, street = ScriptedNode(interval_ms=60000), Street()
     node.start(0)
     node.is_asleep = True
-    turns(make_runner(node, street, street), 2)
-    assert street.slept_ms == [60000, 60000]
+    turns(make_runner(node, street, street), 6)
+    assert street.slept_ms == [20000] * 6
     assert node.ticks == [60000, 120000]
 
 
