@@ -208,6 +208,65 @@ def test_broker_away_and_back_loses_nothing_and_keeps_the_order(tmp_path, broker
         assert firsts == sorted(firsts)
 
 
+class Cable:
+    """A TCP connection to a broker that can be cut at any byte; `url` is its near end."""
+
+    def __init__(self, broker):
+        self._broker = broker
+        self._writers = set()
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self.url = f"mqtt://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_):
+        self._server.close()
+        self.cut()
+
+    def cut(self):
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _carry(self, near_reader, near_writer):
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._broker.port)
+        self._writers |= {near_writer, far_writer}
+        await asyncio.gather(
+            self._copy(near_reader, far_writer), self._copy(far_reader, near_writer)
+        )
+        self._writers -= {near_writer, far_writer}
+
+    async def _copy(self, reader, writer):
+        with suppress(OSError):
+            while data := await reader.read(100):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+def test_connection_cut_again_and_again_loses_nothing_and_keeps_the_order(tmp_path, broker):
+    async def main():
+        async with Cable(broker) as cable, uplinked(tmp_path, cable) as system:
+            for sequence in range(400):
+                node = f"lamp{sequence % 7}"
+                rows = [row(2 * sequence, node), alarm(2 * sequence + 1, node)]
+                await system.store.commit_pack(rows, urgent=True)
+                if sequence % 40 == 30:
+                    cable.cut()
+            await system.until(system.drained)
+            return system.pump.counters["connections failed"]
+
+    with City(broker) as city:
+        assert asyncio.run(main()) >= 5
+        by_node = {}
+        while len({number for numbers in by_node.values() for number in numbers}) < 800:
+            for kind, node, number in received(city, 1):
+                by_node.setdefault((kind, node), []).append(number)
+    for numbers in by_node.values():
+        firsts = list(dict.fromkeys(numbers))
+        assert firsts == sorted(firsts)
+
+
 def test_paused_broker_is_noticed_by_keep_alive(tmp_path, broker):
     async def main():
         async with uplinked(tmp_path, broker, keepalive_s=5) as system:
