@@ -270,14 +270,16 @@ def test_silent_nodes_hold_up_nobody(tmp_path):
                     await node.register(f"dead{number}", links=b"</9/0>")
             waiting = [
                 asyncio.ensure_future(
-                    gateway.operate(f"dead{number}", Operation("read", (3,), timeout_s=4))
+                    gateway.operate(f"dead{number}", Operation("read", (3,), timeout_s=25))
                 )
                 for number in range(60)
             ]
             async with client(port, {("3", "0", "0"): Fixed(b"ACME", 0)}) as node:
                 await node.register(links=b"</9/0>")
                 assert values(await read(gateway, (3, 0, 0))) == {(3, 0, 0): "ACME"}
-            failed = await asyncio.gather(*waiting, return_exceptions=True)
-            assert {each.reason for each in failed} == {NO_ANSWER}
+            assert not any(each.done() for each in waiting)
+            for each in waiting:
+                each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     run(case())
