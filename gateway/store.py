@@ -80,17 +80,20 @@ class Store:
         self._executors = [self._new_executor(), self._new_executor()]
         loop = asyncio.get_running_loop()
         writing, reading = self._executors
+        connection = None
         try:
             connection = await loop.run_in_executor(
                 writing, open_writer, self._path, self._vfs, now_ms
             )
-            self._writing = connection
-            self._writer = GroupWriter(connection, writing)
             self._reading = await loop.run_in_executor(reading, open_reader, self._path, self._vfs)
         except StoreError:
+            if connection is not None:
+                connection.close()
             for executor in self._executors:
                 executor.shutdown()
             raise
+        self._writing = connection
+        self._writer = GroupWriter(connection, writing)
         self.epoch = await self._read(_epoch)
 
     async def close(self) -> None:

@@ -1,10 +1,6 @@
 """The store: what is acknowledged is there, whatever happens; and nothing counts twice."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.migrations import MIGRATIONS
 from gateway.rows import (
     Backlog,
-    CommandRow,
     CommandState,
     IncidentRow,
     Lane,
-    NodeRow,
     ObservationRow,
     PackResult,
 )
@@ -28,24 +21,8 @@ from gateway.store import InlineExecutor, Store, StoreError, one_thread
 from gateway.store_values import from_columns, to_columns
 from protocol.data_types import ObjectLink
 from protocol.number import Decimal
+from tests.gateway.open_store import COMMAND, NODE, run
 from tests.gateway.uplink_rows import EPOCH, TIME_MS, alarm, row
-
-STORES = Path(__file__).with_name("stores")
-ROOT = Path(__file__).parents[2]
-
-
-def run(path, scenario, new_executor=one_thread, **options):
-    """Return what the coroutine function `scenario` returns, given an open store at `path`."""
-
-    async def main():
-        store = Store(str(path), new_executor, **{"measurement_ms": 50, **options})
-        await store.open(EPOCH)
-        try:
-            return await scenario(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(main())
 
 
 @pytest.fixture
@@ -236,9 +213,6 @@ def test_listeners_hear_of_new_readings_and_not_of_duplicates(path):
     assert run(path, scenario) == 1
 
 
-NODE = NodeRow("lamp", "r1", "[::1]:5683", "1.1", "UQ", True, 60, "</3/0>", 1, 2, 3)
-
-
 def test_nodes_and_what_is_known_of_them(path):
     known = replace(NODE, facts=(("/3/0/0", "Faubourg"), ("/3/0/9", 80)))
 
@@ -267,16 +241,6 @@ def test_observations_wanted_are_kept(path):
         return await store.observations()
 
     assert run(path, scenario) == [replace(wanted[1], attributes="pmax=9")]
-
-
-COMMAND = CommandRow(
-    *("c1", "lamp", "write", 1000, 2000),
-    path="/3416/0/49",
-    value=Decimal(15, -1),
-    origin="city",
-    response_topic="answers",
-    correlation=b"\x01",
-)
 
 
 def test_command_is_stored_once_per_id(path):
@@ -329,165 +293,6 @@ def test_epoch_is_that_of_the_file(path):
     assert run(path, epoch) == EPOCH
     connection = apsw.Connection(str(path))
     assert connection.execute("SELECT value FROM properties WHERE name = 'epoch'").get == EPOCH
-
-
-def refusal_to_open(path):
-    with pytest.raises(StoreError) as caught:
-        run(path, lambda store: None)
-    return caught.value.reason
-
-
-def test_damaged_file_is_refused_and_left_as_it_is(path):
-    run(path, fill)
-    content = bytearray(path.read_bytes())
-    content[4096 * 3 : 4096 * 3 + 2048] = bytes(2048)
-    path.write_bytes(content)
-    assert refusal_to_open(path) == "damaged"
-    assert path.read_bytes() == content
-
-
-async def fill(store):
-    await store.commit_pack([row(sequence) for sequence in range(500)], urgent=True)
-
-
-def test_file_that_is_no_database_is_refused_and_left_as_it_is(path):
-    path.write_bytes(b"all my poems\n" * 500)
-    assert refusal_to_open(path) == "damaged"
-    assert path.read_bytes() == b"all my poems\n" * 500
-
-
-def test_other_program_s_database_is_refused(path):
-    apsw.Connection(str(path)).execute("CREATE TABLE poems (text)")
-    assert refusal_to_open(path) == "foreign"
-
-
-def test_database_of_a_newer_release_is_refused(path):
-    run(path, fill)
-    apsw.Connection(str(path)).execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    assert refusal_to_open(path) == "newer"
-
-
-def test_folder_that_is_not_there_is_an_error(tmp_path):
-    assert refusal_to_open(tmp_path / "none" / "store.db") == "cannot open"
-
-
-def test_there_is_a_stored_database_of_every_version():
-    names = {file.name for file in STORES.glob("*.sql")}
-    assert names == {f"v{number:04}.sql" for number in range(1, len(MIGRATIONS) + 1)}
-
-
-@pytest.mark.parametrize("version", range(1, len(MIGRATIONS) + 1))
-def test_database_of_every_earlier_version_keeps_its_content(path, version):
-    connection = apsw.Connection(str(path))
-    connection.execute((STORES / f"v{version:04}.sql").read_text())
-    connection.close()
-
-    async def scenario(store):
-        duplicate = await store.commit_pack([row(7, time_ms=TIME_MS)], urgent=True)
-        stored = {each.row.sequence: each.row.value for each in await store.readings("lamp", 9)}
-        depth = await store.backlog("city", Lane.MEASUREMENT)
-        return duplicate, stored, depth.count, await store.nodes(), await store.command("c1")
-
-    duplicate, stored, depth, nodes, command = run(path, scenario)
-    assert duplicate == PackResult(0, 1)
-    assert stored == {7: 50, 8: Decimal(215, -1), 9: True, None: "text"}
-    assert (depth, nodes, command) == (2, [NODE], COMMAND)
-
-
-WRITER = """
-import asyncio, sys
-from gateway.store import Store
-from tests.gateway.uplink_rows import row
-
-async def main(path):
-    store = Store(path, urgent_ms=1)
-    await store.open(1)
-    async def write(first):
-        for sequence in range(first, 1_000_000, 8):
-            await store.commit_pack([row(sequence)], urgent=True)
-            print(sequence, flush=True)
-    await asyncio.gather(*(write(first) for first in range(8)))
-
-asyncio.run(main(sys.argv[1]))
-"""
-
-
-@pytest.mark.parametrize("lines", [1, 40, 333])
-def test_killed_writer_has_lost_nothing_that_it_acknowledged(path, lines):
-    child = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, cwd=ROOT
-    )
-    try:
-        acknowledged = {int(child.stdout.readline()) for _ in range(lines)}
-    finally:
-        os.kill(child.pid, signal.SIGKILL)
-    acknowledged |= {int(line) for line in child.stdout.read().split(b"\n")[:-1]}
-    child.wait()
-
-    async def scenario(store):
-        return {each.row.sequence for each in await store.readings("lamp", 1_000_000)}
-
-    assert acknowledged <= run(path, scenario)
-
-
-class FailingVfs(apsw.VFS):
-    """A disk that fails as `mode` says: "full", "io" on sync, or "" for not at all."""
-
-    def __init__(self, name):
-        self.mode = ""
-        super().__init__(name, "")
-
-    def xOpen(self, name, flags):
-        return FailingFile(self, name, flags)
-
-
-class FailingFile(apsw.VFSFile):
-    def __init__(self, vfs, name, flags):
-        self._vfs = vfs
-        super().__init__("", name, flags)
-
-    def xWrite(self, data, offset):
-        if self._vfs.mode == "full":
-            raise apsw.FullError("no space left")
-        super().xWrite(data, offset)
-
-    def xSync(self, flags):
-        if self._vfs.mode == "io":
-            raise apsw.IOError("sync failed")
-        super().xSync(flags)
-
-
-@pytest.mark.parametrize(("mode", "reason"), [("full", "full"), ("io", "io")])
-def test_failing_disk_is_never_success_and_passes(path, mode, reason):
-    vfs = FailingVfs("failing")
-
-    async def scenario(store):
-        await store.commit_pack([row(1)], urgent=True)
-        vfs.mode = mode
-        commits = [store.commit_pack([row(sequence)], urgent=True) for sequence in (2, 3)]
-        failures = await asyncio.gather(*commits, return_exceptions=True)
-        vfs.mode = ""
-        again = await store.commit_pack([row(2), row(3)], urgent=True)
-        return [failure.reason for failure in failures], again.stored + again.duplicates
-
-    failures, kept = run(path, scenario, vfs="failing")
-    assert failures == [reason, reason]
-    assert kept == 2
-
-
-def test_locked_file_is_an_error_and_not_success(path, monkeypatch):
-    monkeypatch.setattr("gateway.store_database.BUSY_TIMEOUT_MS", 1)
-
-    async def scenario(store):
-        other = apsw.Connection(str(path))
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError) as caught:
-            await store.commit_pack([row(1)], urgent=True)
-        other.execute("ROLLBACK")
-        other.close()
-        return caught.value.reason, await store.commit_pack([row(1)], urgent=True)
-
-    assert run(path, scenario) == ("busy", PackResult(1, 0))
 
 
 @settings(max_examples=25)
