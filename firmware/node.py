@@ -32,6 +32,7 @@ BATTERY = 3411
 # A retransmitted Reboot request must still find its answer (RFC 7252 ACK_TIMEOUT, with jitter).
 REBOOT_DELAY_MS = 3500
 ADDRESS_CHECK_MS = 10000
+FLUSH_MS_MAX = 5000
 # Measurements wait at least so long for company.
 BATCH_WAIT_MS = 1000
 
@@ -67,6 +68,9 @@ class Node:
         self._addresses = ()
         self._address_check_ms = 0
         self._reboot_ms = None
+        self._is_leaving = False
+        # When a node that is shut down leaves its readings behind.
+        self._leave_ms = None
 
     def _make_objects(self, settings, is_sleepy):
         board, clock, saved = self._board, self.clock, self._saved
@@ -103,9 +107,16 @@ class Node:
         self._run(now_ms)
 
     def shutdown(self, now_ms):
-        """De-register; the event Stopped follows, after 5 s at the latest."""
+        """Send what is held, as far as the server takes it within 5 s, and de-register.
+
+        The furniture stays as it is and takes no more readings. The event Stopped follows, 10 s
+        from now at the latest.
+        """
         self.clock.now_ms = now_ms
-        self.client.shutdown(now_ms)
+        self._is_leaving = True
+        self._leave_ms = now_ms + FLUSH_MS_MAX
+        self.reporting.hurry(now_ms)
+        self._run(now_ms)
 
     def receive_datagram(self, datagram, peer, now_ms):
         """Take a datagram; only the server's are heard."""
@@ -127,9 +138,9 @@ class Node:
 
     def next_timeout_ms(self):
         """Return when handle_timeout() is due next, or None."""
-        times = [self.furniture.next_timeout_ms(), self.endpoint.next_timeout_ms(),
-                 self.client.next_timeout_ms(), self.observations.next_timeout_ms(),
-                 self._report_due_ms(), self._reboot_ms]
+        times = [self.endpoint.next_timeout_ms(), self.client.next_timeout_ms(),
+                 self.observations.next_timeout_ms(), self._report_due_ms(), self._reboot_ms]
+        times.append(self._leave_ms if self._is_leaving else self.furniture.next_timeout_ms())
         if self.furniture.is_sleepy and self.client.awake_until_ms > self.clock.now_ms:
             # Then the radio may go off.
             times.append(self.client.awake_until_ms)
@@ -164,10 +175,12 @@ class Node:
 
     def _run(self, now_ms):
         self._handle_events(now_ms)
-        self.furniture.is_locked = self._extension.is_maintenance()
-        due_ms = self.furniture.next_timeout_ms()
-        if due_ms is not None and due_ms <= now_ms:
-            self.furniture.handle_timeout(now_ms)
+        if not self._is_leaving:
+            self._run_furniture(now_ms)
+        elif self._leave_ms is not None and (now_ms >= self._leave_ms or not self._can_flush()):
+            self._leave_ms = None
+            self.observations.clear()
+            self.client.shutdown(now_ms)
         self._check_address(now_ms)
         if self.observations.run(now_ms, self.client.can_speak(now_ms)):
             self.client.wake()
@@ -178,6 +191,16 @@ class Node:
         self._do_what_was_asked(now_ms)
         if len(self._events) > EVENTS_MAX:
             del self._events[:len(self._events) - EVENTS_MAX]
+
+    def _can_flush(self):
+        is_heard = self.client.is_registered() and not self._server.is_muted()
+        return is_heard and len(self.queue) > 0
+
+    def _run_furniture(self, now_ms):
+        self.furniture.is_locked = self._extension.is_maintenance()
+        due_ms = self.furniture.next_timeout_ms()
+        if due_ms is not None and due_ms <= now_ms:
+            self.furniture.handle_timeout(now_ms)
 
     def _handle_events(self, now_ms):
         event = self.endpoint.next_event()

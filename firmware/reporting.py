@@ -81,6 +81,12 @@ class Reporting:
             self._retry_ms = now_ms
         self._clock_wait_until_ms = now_ms + CLOCK_WAIT_MS
 
+    def hurry(self, now_ms):
+        """Wait for nothing any more: the node is going."""
+        self._batch_ms = self._retry_ms = now_ms
+        self._batch_wait_ms = self._spread_ms = 0
+        self._clock_wait_until_ms = None
+
     def cancel(self):
         """Forget the pack under way, not its readings; return its handle, or None."""
         handle = self.pack.handle if self.pack else None

@@ -88,17 +88,40 @@ def test_int_103_shutdown_deregisters_and_stops():
     street.node.shutdown(street.now_ms)
     street.settle()
     assert talk(street) == ["deregister"]
-    assert street.requests[0].path == ("rd", "1")
+    assert street.requests[-1].path == ("rd", "1")
     assert kinds(street)[-2:] == [RegistrationLost, Stopped]
     street.advance(10 * LT * 1000)
     assert talk(street) == ["deregister"]
+
+
+def test_shutdown_sends_what_is_held_before_it_deregisters():
+    street = Street()
+    for value in range(100):
+        street.node.reporting.report((3418, 0, 4), value)
+    del street.requests[:]
+    street.node.shutdown(street.now_ms)
+    street.settle()
+    assert street.names()[-1] == "deregister"
+    assert street.names().count("send") >= 2
+    assert len(street.node.queue) == 0
+
+
+def test_a_stopped_node_takes_no_readings_and_wants_no_calls():
+    street = Street()
+    street.node.shutdown(street.now_ms)
+    street.advance(60000)
+    del street.events[:]
+    street.node.handle_timeout(street.now_ms + 3600000)
+    assert street.node.next_timeout_ms() is None
+    street.settle()
+    assert street.events == []
 
 
 def test_shutdown_does_not_wait_for_a_server_that_is_gone():
     street = Street()
     street.is_down = True
     street.node.shutdown(street.now_ms)
-    street.advance(5000)
+    street.advance(10000)
     assert kinds(street)[-1] is Stopped
 
 
