@@ -5,7 +5,7 @@ from protocol.lwm2m_content import CBOR, OCTET_STREAM, SENML_CBOR, SENML_JSON, T
 from protocol.number import Decimal
 from protocol.object_table import type_of
 from protocol.senml import Record
-from tests.firmware.board import Street, code_text
+from tests.firmware.board import Board, Street, code_text
 
 GET, PUT, POST, DELETE, FETCH, IPATCH = (
     coap.GET, coap.PUT, coap.POST, coap.DELETE, coap.FETCH, coap.IPATCH)
@@ -29,10 +29,6 @@ def values(**named):
 def decoded(response):
     return {leaf[0]: leaf[1] for leaf in lwm2m_content.decode(
         response.content_format, (), response.payload, type_of)}
-
-
-def targets(response):
-    return {link.target: dict(link.attributes) for link in link_format.decode(response.payload)}
 
 
 def test_int_201_a_string_is_read_as_plain_text():
@@ -216,58 +212,6 @@ def test_int_256_what_is_read_only_cannot_be_written():
     assert ask(POST, "3/0", values(p3_0_0="Other"), content_format=SENML_CBOR) == "4.05"
 
 
-def test_int_260_discover_shows_instances_resources_and_attributes():
-    street = Street()
-    found = targets(street.request(GET, "3", accept=40))
-    assert found["/3"] == {}
-    for target in ("/3/0", "/3/0/0", "/3/0/4", "/3/0/13"):
-        assert target in found
-    assert found["/3/0/11"] == {"dim": "1"}
-    assert street.request(PUT, "3", queries=("pmin=10", "pmax=200")).code == coap.CHANGED
-    assert targets(street.request(GET, "3", accept=40))["/3"] == {"pmin": "10", "pmax": "200"}
-    assert targets(street.request(GET, "3/0", accept=40))["/3/0"] == {"pmin": "10", "pmax": "200"}
-
-
-def test_int_260_discover_of_a_resource_shows_inherited_attributes():
-    street = Street()
-    street.request(PUT, "3", queries=("pmin=10", "pmax=200"))
-    assert street.request(PUT, "3/0/13", queries=("gt=6", "lt=1", "st=1")).code == coap.CHANGED
-    found = targets(street.request(GET, "3/0/13", accept=40))
-    assert found == {"/3/0/13": {"pmin": "10", "pmax": "200", "gt": "6", "lt": "1", "st": "1"}}
-    street.request(PUT, "3/0/13", queries=("gt", "st"))
-    assert "gt" not in targets(street.request(GET, "3/0/13", accept=40))["/3/0/13"]
-
-
-def test_int_261_attributes_of_a_multiple_resource_and_its_instances():
-    street = Street()
-    assert street.request(PUT, "3/0/11", queries=("pmin=5",)).code == coap.CHANGED
-    assert street.request(PUT, "3/0/11/0", queries=("gt=1",)).code == coap.CHANGED
-    found = targets(street.request(GET, "3/0/11", accept=40))
-    assert found["/3/0/11"] == {"dim": "1", "pmin": "5"}
-    assert found["/3/0/11/0"] == {"gt": "1"}
-
-
-def test_int_264_and_266_discover_goes_as_deep_as_asked():
-    street = Street()
-    found = targets(street.request(GET, "3", accept=40, queries=("depth=1",)))
-    assert set(found) == {"/3", "/3/0"}
-    found = targets(street.request(GET, "3", accept=40, queries=("depth=3",)))
-    assert "/3/0/11/0" in found
-    assert ask(GET, "3", accept=40, queries=("depth=4",)) == "4.00"
-
-
-def test_discover_announces_versions_where_registration_does():
-    assert targets(Street().request(GET, "3416", accept=40))["/3416"] == {"ver": "2.0"}
-
-
-def test_bad_attributes_are_refused_and_change_nothing():
-    street = Street()
-    for queries in (("gt=1", "lt=2"), ("pmin=x",), ("foo=1",), ("st=0",), ("epmin=5", "epmax=4")):
-        assert code_text(street.request(PUT, "3/0/13", queries=queries).code) == "4.00"
-    assert ask(PUT, "3/0/0", queries=("gt=1",)) == "4.00"
-    assert targets(street.request(GET, "3/0/13", accept=40)) == {"/3/0/13": {}}
-
-
 def test_int_651_every_readable_device_resource_is_read():
     found = dict(Street().read("3/0"))
     for resource_id in (0, 1, 2, 3, 13, 14, 15, 16, 17, 18):
@@ -372,20 +316,7 @@ def test_an_instance_is_created_listed_and_deleted():
     assert code_text(street.request(GET, path).code) == "4.04"
 
 
-def test_the_attributes_of_a_deleted_instance_go_with_it():
-    street = Street()
-    payload = bytes(lwm2m_content.encode(
-        TLV, (3453, 0), [((3453, 0, 1), 0), ((3453, 0, 4), "* * *")], type_of))
-    path = "/".join(street.request(POST, "3453", payload, content_format=TLV).location)
-    street.request(PUT, path, queries=("pmin=5",))
-    street.request(DELETE, path)
-    assert "/".join(
-        street.request(POST, "3453", payload, content_format=TLV).location) == path
-    assert targets(street.request(GET, path, accept=40))["/" + path] == {}
-
-
 def test_what_was_written_survives_a_reset():
-    from tests.firmware.board import Board
     street = Street()
     street.write("3410/0/4", "LP-0815")
     street.write("1/0/23", "1")
