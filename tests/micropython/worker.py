@@ -1,6 +1,7 @@
 """Call functions inside MicroPython: `worker.py ROOT`, then one call per line of input.
 
-A call is `[module, function, arguments]` in the notation of `values`; each answer is one line,
+A call is `[imports, module, function, arguments]` in the notation of `values`, `imports` what to
+import before, one by one; each answer is one line,
 `@result ` and `("value", what it returned)` or `("error", the exception's class name, its text)`.
 """
 
@@ -11,8 +12,10 @@ sys.path[0] = sys.argv[1]
 from tests.micropython import values  # noqa: E402
 
 
-def outcome(module_name, function_name, arguments):
+def outcome(imports, module_name, function_name, arguments):
     """Return what calling the function gives, as a tuple that crosses to the host."""
+    for name in imports:
+        __import__(name)
     module = __import__(module_name, None, None, (function_name,))
     try:
         return ("value", getattr(module, function_name)(*arguments))

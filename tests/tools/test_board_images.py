@@ -31,8 +31,8 @@ def test_image_holds_all_that_main_imports_and_no_more(project):
     start = project / "boards/LAMP/main.py"
     names = [path.relative_to(project).as_posix() for path in board_images.needed_files(start)]
     assert names == [
-        "boards/LAMP/main.py", "firmware/__init__.py", "firmware/node.py", "protocol/__init__.py",
-        "protocol/cbor.py", "protocol/errors.py", "protocol/number.py"]
+        "firmware/__init__.py", "protocol/__init__.py", "protocol/errors.py", "protocol/number.py",
+        "protocol/cbor.py", "firmware/node.py", "boards/LAMP/main.py"]
 
 
 def test_image_holds_no_furniture_but_its_own(project):

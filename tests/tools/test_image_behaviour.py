@@ -18,9 +18,7 @@ FILES = [path for area in ("protocol", "firmware")
 def image(tmp_path_factory):
     """A folder with all portable tests and all that they import, compiled as for a board."""
     folder = tmp_path_factory.mktemp("image")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(board_images, "ON_DEVICE", (*board_images.ON_DEVICE, "tests"))
-        sources = sorted({source for path in FILES for source in board_images.needed_files(path)})
+    sources = sorted({source for path in FILES for source in board_images.needed_files(path)})
     for source, text in board_images.device_texts(sources).items():
         board_images.compile_module(source, text, folder)
     return folder
@@ -28,7 +26,7 @@ def image(tmp_path_factory):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_compiled_code_passes_the_tests_of_its_source(image, path: Path):
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    module = board_images.module_name(path)
     process = MicroPythonProcess("micropython-i386", "run.py", module, root=image)
     names = [node.name for node in ast.parse(path.read_text()).body
              if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]

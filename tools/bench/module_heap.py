@@ -30,31 +30,12 @@ print(json.dumps(taken))
 """
 
 
-def import_order(start: Path, without: set[Path]) -> list[str]:
-    """Return the dotted names of what `start` imports, dependencies first."""
-    order: list[Path] = []
-    entered: set[Path] = set()
-
-    def enter(source: Path) -> None:
-        if source in entered:
-            return
-        entered.add(source)
-        for name in board_images.imported_modules(source):
-            for file in board_images.module_files(name):
-                if file not in without:
-                    enter(file)
-        order.append(source)
-
-    enter(start)
-    names = [path.relative_to(board_images.ROOT).with_suffix("").parts for path in order[:-1]]
-    return [".".join(parts) for parts in names if parts[-1] != "__init__"]
-
-
 def measure(furniture: str, folder: Path) -> dict[str, int]:
     node_hour.build_image(furniture, folder / "image")
     (folder / "probe.py").write_text(PROBE)
     without = board_images.other_furnitures([furniture])
-    names = import_order(node_hour.START, without)
+    needed = board_images.needed_files(node_hour.START, without)[:-1]
+    names = [board_images.module_name(path) for path in needed if path.name != "__init__.py"]
     result = subprocess.run(
         [debian.program("micropython-i386"), "-X", f"heapsize={HEAP}", folder / "probe.py",
          *names],
