@@ -9,9 +9,10 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from aiocoap import Message, error
+from msgspec.structs import replace
 
 from gateway import coap_content as content
 from gateway.clock import Clock

@@ -1,15 +1,15 @@
 """From a node's pack of values to rows for the store (SenML, RFC 8428; LwM2M 1.1 Send)."""
 
 import io
-import struct
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import cbor2
 
-from gateway import sequence_ranges
+from gateway import decimals, sequence_ranges
 from gateway.rows import Lane, ReadingRow, TimeSource, Value, lane_of
 from protocol import data_types, lwm2m_path, number, object_table, senml, senml_json
 from protocol.errors import DecodeError
@@ -20,6 +20,7 @@ SENML_CBOR = 112
 CONTENT_FORMATS = (SENML_JSON, SENML_CBOR)
 
 NESTING_MAX = 8
+RESOURCES_REMEMBERED_MAX = 4096
 
 # Our vendor object (docs/internals.md, "The node"): what the pack's journal says of the pack.
 JOURNAL_OBJECT = 42800
@@ -184,18 +185,14 @@ def _text(value: object) -> str:
 def _row(
     endpoint: str, record: senml.Record, boot: int | None, sequence: int | None, times: "_Times"
 ) -> ReadingRow:
-    path = lwm2m_path.parse(record.name)
-    if len(path) < 3:
-        raise DecodeError("not the path of a resource")
-    found = object_table.resource(path[0], path[2])
-    reading_class = found.reading_class if found else object_table.MEASUREMENT
-    value = data_types.coerce(plain_value(record.value), found.type if found else None)
+    data_type, reading_class = _resource(record.name)
+    value = data_types.coerce(plain_value(record.value), data_type)
     time_ms, source, stated = times.judge(record.time)
     return ReadingRow(
         endpoint=endpoint,
         boot=boot,
         sequence=sequence,
-        path=lwm2m_path.render(path),
+        path=record.name,
         value=value,
         time_ms=time_ms,
         time_source=source,
@@ -205,20 +202,34 @@ def _row(
     )
 
 
+# A fleet reports the same few resources again and again.
+@lru_cache(maxsize=RESOURCES_REMEMBERED_MAX)
+def _resource(name: str) -> tuple[int | None, int]:
+    """Return (data type, None if unknown; reading class) of the resource that `name` names.
+
+    Raises DecodeError if it names none; of a path there is one writing only.
+    """
+    path = lwm2m_path.parse(name)
+    if len(path) < 3:
+        raise DecodeError("not the path of a resource")
+    found = object_table.resource(path[0], path[2])
+    return (found.type, found.reading_class) if found else (None, object_table.MEASUREMENT)
+
+
 def plain_value(value: object) -> Value:
     """Return a decoded value as `rows.Value`: floats become exact decimals.
 
     Raises DecodeError on what no resource can hold: nothing, NaN, integers beyond 64 bits, text
     that is not Unicode.
     """
-    if isinstance(value, (bool, bytes, data_types.ObjectLink)):
+    if isinstance(value, (Decimal, bool, bytes, data_types.ObjectLink)):
         return value
     if isinstance(value, str):
         return _unicode(value)
     if value is None:
         raise DecodeError("no value")
     if isinstance(value, float):
-        return _decimal(value)
+        return decimals.from_float(value)
     value = number.from_number(value)
     if isinstance(value, int) and not -1 << 63 <= value < 1 << 64:
         raise DecodeError("integer beyond 64 bits")
@@ -231,17 +242,6 @@ def _unicode(text: str) -> str:
     except UnicodeEncodeError as error:
         raise DecodeError("text is not Unicode") from error
     return text
-
-
-def _decimal(value: float) -> Decimal:
-    """Return the shortest decimal; a float that came in 32 bits is shortest as such: 21.3."""
-    try:
-        single = struct.pack(">f", value)
-    except OverflowError:
-        single = b""
-    if single and struct.unpack(">f", single)[0] == value:
-        return number.from_ieee754(single)
-    return number.from_ieee754(struct.pack(">d", value))
 
 
 class _Times:
@@ -295,8 +295,9 @@ def _with_exact_numbers(items: object) -> object:
         raise DecodeError("pack is not an array")
     for item in items:
         if isinstance(item, dict):
-            floats = [label for label, value in item.items() if isinstance(value, float)]
-            item.update({label: _decimal(item[label]) for label in floats})
+            for label, value in item.items():
+                if isinstance(value, float):
+                    item[label] = decimals.from_float(value)
     return items
 
 

@@ -18,8 +18,7 @@ LATEST_ROWS_MAX = 100_000
 
 def insert(connection: apsw.Connection, rows: Sequence[ReadingRow]) -> PackResult:
     """Add `rows`, but not those whose (endpoint, boot, sequence) is there."""
-    names = {row.endpoint: None for row in rows}
-    endpoint_ids = {name: _endpoint_id(connection, name) for name in names}
+    endpoint_ids = {name: _endpoint_id(connection, name) for name in {row.endpoint for row in rows}}
     before = connection.total_changes()
     connection.executemany(_INSERT, [_bindings(row, endpoint_ids[row.endpoint]) for row in rows])
     stored = connection.total_changes() - before
@@ -52,8 +51,11 @@ def _bindings(row: ReadingRow, endpoint_id: int) -> tuple:
 
 
 def _stored(columns: tuple) -> StoredReading:
-    reading_id, *origin, kind, value = columns[:7]
-    return StoredReading(reading_id, ReadingRow(*origin, from_columns(kind, value), *columns[7:]))
+    reading_id, endpoint, boot, sequence, path, kind, value = columns[:7]
+    value = from_columns(kind, value)
+    return StoredReading(
+        reading_id, ReadingRow(endpoint, boot, sequence, path, value, *columns[7:])
+    )
 
 
 def _select(connection: apsw.Connection, condition: str, bindings: tuple) -> list[StoredReading]:

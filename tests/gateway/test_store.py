@@ -8,6 +8,7 @@ import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as changed
 
 from gateway.rows import (
     Backlog,
@@ -132,7 +133,7 @@ def test_closing_commits_what_waits(path):
 
 def test_work_that_sqlite_rejects_costs_no_other(path):
     async def scenario(store):
-        bad = replace(row(1), received_ms=None)
+        bad = changed(row(1), received_ms=None)
         packs = ([bad], [row(2)])
         commits = [store.commit_pack(each, urgent=True) for each in packs]
         return await asyncio.gather(*commits, return_exceptions=True)
@@ -144,7 +145,7 @@ def test_work_that_sqlite_rejects_costs_no_other(path):
 def test_pack_is_stored_whole_or_not_at_all(path):
     async def scenario(store):
         with pytest.raises(StoreError):
-            await store.commit_pack([row(1), replace(row(2), received_ms=None)], urgent=True)
+            await store.commit_pack([row(1), changed(row(2), received_ms=None)], urgent=True)
         return await store.readings_count()
 
     assert run(path, scenario) == 0
