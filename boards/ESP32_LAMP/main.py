@@ -1,17 +1,22 @@
 """A street lamp controller: Olimex ESP32-POE with BL0942, VEML7700 and EKMC1603111."""
 
-import network
-from machine import I2C, PWM, UART, Pin
+import gc
 
-from firmware.adapters.esp32 import Esp32, Ethernet
-from firmware.adapters.udp import Udp
-from firmware.adapters.uptime import Uptime
-from firmware.drivers.bl0942 import Bl0942
-from firmware.drivers.dimmer_1_10v import Dimmer
-from firmware.drivers.ekmc1603111 import Ekmc1603111
-from firmware.drivers.veml7700 import Veml7700
-from firmware.node import Node
-from firmware.runner import Runner
+# Garbage between code would split the heap.
+gc.threshold(2048)
+
+import network  # noqa: E402
+from machine import I2C, PWM, UART, Pin  # noqa: E402
+
+from firmware.adapters.esp32 import Esp32, Ethernet  # noqa: E402
+from firmware.adapters.udp import Udp  # noqa: E402
+from firmware.adapters.uptime import Uptime  # noqa: E402
+from firmware.drivers.bl0942 import Bl0942  # noqa: E402
+from firmware.drivers.dimmer_1_10v import Dimmer  # noqa: E402
+from firmware.drivers.ekmc1603111 import Ekmc1603111  # noqa: E402
+from firmware.drivers.veml7700 import Veml7700  # noqa: E402
+from firmware.node import Node  # noqa: E402
+from firmware.runner import Runner  # noqa: E402
 
 PIN_DIMMER_PWM = 32
 PIN_RELAY = 33

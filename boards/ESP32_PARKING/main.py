@@ -1,16 +1,21 @@
 """A detector for four parking bays: Olimex ESP32-POE with four loop oscillators."""
 
-import time
+import gc
 
-import network
-from machine import Counter, Pin
+# Garbage between code would split the heap.
+gc.threshold(2048)
 
-from firmware.adapters.esp32 import Esp32, Ethernet
-from firmware.adapters.udp import Udp
-from firmware.adapters.uptime import Uptime
-from firmware.drivers.loop_oscillator import LoopOscillator
-from firmware.node import Node
-from firmware.runner import Runner
+import time  # noqa: E402
+
+import network  # noqa: E402
+from machine import Counter, Pin  # noqa: E402
+
+from firmware.adapters.esp32 import Esp32, Ethernet  # noqa: E402
+from firmware.adapters.udp import Udp  # noqa: E402
+from firmware.adapters.uptime import Uptime  # noqa: E402
+from firmware.drivers.loop_oscillator import LoopOscillator  # noqa: E402
+from firmware.node import Node  # noqa: E402
+from firmware.runner import Runner  # noqa: E402
 
 PIN_LOOP_0 = 32
 PIN_LOOP_1 = 33

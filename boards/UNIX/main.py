@@ -8,7 +8,12 @@ in the world file overrides one of them at once, for instance `distance_mm 700`,
 answer. SIGINT, on CPython SIGTERM too, de-registers the node and ends it.
 """
 
+import gc
 import sys
+
+# Garbage between code would split the heap. CPython has no such call.
+if hasattr(gc, "threshold"):
+    gc.threshold(2048)
 
 from firmware.adapters.udp import Udp
 from firmware.adapters.unix import (
