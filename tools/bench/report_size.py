@@ -1,0 +1,114 @@
+"""What a regular report weighs on the wire: the UDP payload of the Send, before any security.
+
+Each furniture runs for some virtual hours against a server that sets its clock and acknowledges;
+shown is the largest Send of the last hour, with what is in it.
+"""
+
+import random
+import sys
+
+from firmware.node import Node
+from protocol import coap_message as coap
+from protocol import senml
+from protocol.coap_endpoint import Endpoint
+from protocol.coap_values import Request, RequestReceived, Response
+from protocol.settings import FURNITURES, Settings
+from simulator.virtual_board import (
+    Luminaire,
+    VirtualBoard,
+    fit_bin,
+    fit_lamp,
+    fit_parking,
+)
+from simulator.world.street import Street
+from tools import figures
+
+HOUR_MS = 3_600_000
+HOURS = 4
+START_S = 1_795_500_000
+ANGERS = (47.4739, -0.5517)
+JOURNAL = "/42800/"
+
+
+class Server:
+    """A server that registers the node, sets its clock once, and weighs what it is sent."""
+
+    def __init__(self, peer) -> None:
+        self._peer = peer
+        self._endpoint = Endpoint(random.Random(2).randbytes)
+        self.sends: list[tuple[int, int, list[str]]] = []  # (when, bytes, names)
+
+    def receive(self, datagram: bytes, now_ms: int) -> list[bytes]:
+        self._endpoint.receive_datagram(datagram, self._peer, now_ms)
+        while event := self._endpoint.next_event():
+            if isinstance(event, RequestReceived):
+                self._answer(event, len(datagram), now_ms)
+        return [data for data, _ in self._endpoint.datagrams_to_send()]
+
+    def _answer(self, event: RequestReceived, size: int, now_ms: int) -> None:
+        if event.request.path == ("rd",):
+            answer = Response(coap.CREATED, location=("rd", "1"))
+            clock = str(START_S + now_ms // 1000).encode()
+            write = Request(coap.PUT, ("3", "0", "13"), payload=clock, content_format=0)
+            self._endpoint.send_request(write, self._peer, now_ms)
+        else:
+            answer = Response(coap.CHANGED)
+        if event.request.path == ("dp",):
+            names = [record.name for record in senml.decode_cbor(event.request.payload)]
+            self.sends.append((now_ms, size, names))
+        self._endpoint.send_response(event.exchange, answer, now_ms)
+
+
+def board_of(furniture: str, street: Street) -> VirtualBoard:
+    rng = random.Random(3)
+    board = VirtualBoard(furniture, 1, rng, on_reset=lambda: None)
+    if furniture == "lamp":
+        fit_lamp(board, street, Luminaire(street, 60_000))
+    elif furniture == "bin":
+        fit_bin(board, street.add_bin(), 1200, rng)
+    else:
+        fit_parking(board, (street.add_bay(),), rng)
+    return board
+
+
+def measure(furniture: str) -> tuple[int, list[str]]:
+    """Return (bytes, names of its values) of the largest Send of the last hour."""
+    street = Street(1, START_S, *ANGERS, 3600)
+    settings = Settings(server_uri="coap://192.0.2.9:5683", registration_spread_s=0,
+                        latitude_e6=47_473_900, longitude_e6=-551_700)
+    node = Node(board_of(furniture, street), settings)
+    server = Server(node.peer)
+    node.start(0)
+    now_ms = 0
+    while now_ms < HOURS * HOUR_MS:
+        street.advance(START_S + now_ms / 1000)
+        node.handle_timeout(now_ms)
+        _exchange(node, server, now_ms)
+        now_ms = max(now_ms + 1, node.next_timeout_ms())
+    last_hour = [send for send in server.sends if send[0] >= (HOURS - 1) * HOUR_MS]
+    _, size, names = max(last_hour, key=lambda send: send[1])
+    return size, [name for name in names if not name.startswith(JOURNAL)]
+
+
+def _exchange(node: Node, server: Server, now_ms: int) -> None:
+    while sent := node.datagrams_to_send():
+        for datagram, _ in sent:
+            for answer in server.receive(datagram, now_ms):
+                node.receive_datagram(answer, node.peer, now_ms)
+    while node.next_event():
+        pass
+
+
+def main() -> int:
+    rows = []
+    for furniture in FURNITURES:
+        size, names = measure(furniture)
+        rows.append({"report": furniture, "udp payload bytes": size, "readings": len(names),
+                     "bytes per reading": round(size / len(names), 1),
+                     "values": " ".join(names)})
+    figures.publish("report_size", rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
