@@ -2,36 +2,77 @@
 
 Two servers, each a process of its own: aiocoap's udp6 context with a Site and one Resource that
 answers 2.04, and the whole gateway, its store and its file uplink included. The same load, round
-by round in turns: `CLIENTS` sockets, each with one confirmable Send under way, once with one
-reading in each and once with eight. What counts is the processes' CPU time (schedstat of every
-thread), the least of all rounds: wall time says more about the machine's other work.
+by round in turns: `CLIENTS` sockets, each with one confirmable Send under way: packs of one
+reading, of eight, and a lamp's own report. What counts is the processes' CPU time (schedstat of
+every thread), the least of all rounds: wall time says more about the machine's other work.
 
-    python -m tools.bench.gateway_send [--sends N] [--rounds N] [--json FILE]
+Where the gateway's time goes is found with three more servers, each with one part less: without
+uplink, with neither uplink nor store, and with none but the CoAP part, which answers at once.
+
+    python -m tools.bench.gateway_send [--sends N] [--rounds N]
 """
 
 import argparse
 import asyncio
 import contextlib
-import json
+import functools
+import gc
 import os
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import SystemRandom
 
+from gateway import service, settings
 from gateway.coap_codec import code_text
+from gateway.coap_context import CoapContext
+from gateway.coap_server import GatewayResource, Incoming
+from gateway.coap_transport import UdpTransport
+from gateway.composition import UplinkBuilder, clock_of, transport_of
+from gateway.readings import Readings
 from protocol import coap_message as coap
 from protocol import senml
 from protocol.number import Decimal
 from protocol.senml import Record
+from tools import figures
 
 CLIENTS = 64
-READINGS = (1, 8)
-SERVERS = ("aiocoap", "gateway")
+SERVERS = ("aiocoap", "coap", "decoding", "storing", "gateway")
 GOAL = 1.5
-LINKS = b"</3/0>,</3303/0>,</42800/0>"
+UNIX_S = 1_765_000_000
+LINKS = b"</3/0>,</3303/0>,</3411/0>,</3416/0>,</3418/0>,</42800/0>"
 ANSWER_TIMEOUT_S = 5.0
+
+
+def temperatures(count: int, number: int) -> list[Record]:
+    """Return `count` readings of a thermometer, of which `number` is the first."""
+    return [
+        Record("/3303/0/5700", Decimal(2000 + each, -2), UNIX_S + each)
+        for each in range(number, number + count)
+    ]
+
+
+def lamp_report(number: int) -> list[Record]:
+    """Return what a lamp with a meter reports every quarter of an hour."""
+    values = {
+        "/3416/0/3": number % 101,
+        "/3416/0/15": Decimal(number, -2),
+        "/3418/0/1": 228 + number % 5,
+        "/3418/0/2": Decimal(26 + number % 3, -2),
+        "/3418/0/4": Decimal(597 + number % 11, -1),
+        "/3418/0/5": Decimal(93 + number % 4, -2),
+        "/3418/0/6": Decimal(9 * number, -1),
+    }
+    return [Record(name, value, UNIX_S + number) for name, value in values.items()]
+
+
+# By what a pack is: what makes its readings, from the sequence number of the first.
+PACKS = {
+    "1 reading": functools.partial(temperatures, 1),
+    "8 readings": functools.partial(temperatures, 8),
+    "a lamp's report": lamp_report,
+}
 
 
 class LoadClient(asyncio.DatagramProtocol):
@@ -66,23 +107,20 @@ class LoadClient(asyncio.DatagramProtocol):
         ]
         await self._ask(options, LINKS)
 
-    async def send(self, readings: int) -> None:
-        """Send one pack. Raises RuntimeError if it is not answered 2.04."""
+    async def send(self, kind: str) -> None:
+        """Send one of PACKS. Raises RuntimeError if it is not answered 2.04."""
         options = [(coap.URI_PATH, b"dp"), (coap.CONTENT_FORMAT, b"\x70")]
-        answer = await self._ask(options, self._pack(readings))
+        answer = await self._ask(options, self._pack(kind))
         if answer[1] != coap.CHANGED:
             raise RuntimeError(f"a Send was answered {code_text(answer[1])} {answer[6:]!r}")
 
-    def _pack(self, readings: int) -> bytes:
-        first, last = self._sequence + 1, self._sequence + readings
-        self._sequence = last
-        records = [
-            Record("/3303/0/5700", Decimal(2000 + number, -2), 1_765_000_000 + number)
-            for number in range(first, last + 1)
-        ]
-        records.append(Record("/42800/0/0", 1))
-        records.append(Record("/42800/0/1", f"{first}-{last}"))
-        return senml.encode_cbor(records)
+    def _pack(self, kind: str) -> bytes:
+        first = self._sequence + 1
+        readings = PACKS[kind](first)
+        self._sequence += len(readings)
+        ranges = f"{first}-{self._sequence}"
+        journal = [Record("/42800/0/0", 1), Record("/42800/0/1", ranges), Record("/42800/0/2", first)]
+        return senml.encode_cbor(journal + readings)
 
     async def _ask(self, options: list[tuple[int, bytes]], payload: bytes) -> bytes:
         self._mid = self._mid + 1 & 0xFFFF
@@ -114,7 +152,7 @@ async def server(name: str, folder: str) -> AsyncIterator[tuple[int, int]]:
         await process.wait()
 
 
-async def measure(sends: int, rounds: int, readings: int) -> dict[str, list[float]]:
+async def measure(sends: int, rounds: int, kind: str) -> dict[str, list[float]]:
     """Return the CPU microseconds per Send of each server, round by round."""
     spent: dict[str, list[float]] = {name: [] for name in SERVERS}
     async with contextlib.AsyncExitStack() as stack:
@@ -126,7 +164,7 @@ async def measure(sends: int, rounds: int, readings: int) -> dict[str, list[floa
         for number in range(rounds + 1):
             for name, (pid, clients) in running.items():
                 before_ns = cpu_ns(pid)
-                await send_all(clients, sends, readings)
+                await send_all(clients, sends, kind)
                 if number:  # the first round warms up
                     spent[name].append((cpu_ns(pid) - before_ns) / 1000 / sends)
     return spent
@@ -145,12 +183,12 @@ async def clients_of(port: int) -> list[LoadClient]:
     return clients
 
 
-async def send_all(clients: list[LoadClient], sends: int, readings: int) -> None:
+async def send_all(clients: list[LoadClient], sends: int, kind: str) -> None:
     """Send `sends` packs, as many from each client."""
 
     async def one(client: LoadClient) -> None:
         for _ in range(sends // len(clients)):
-            await client.send(readings)
+            await client.send(kind)
 
     await asyncio.gather(*(one(client) for client in clients))
 
@@ -176,14 +214,45 @@ async def serve_aiocoap() -> None:
     await asyncio.get_running_loop().create_future()
 
 
-async def serve_gateway(folder: str) -> None:
-    """Serve the whole gateway, as `faubourg run` puts it together."""
-    import gc
-    from random import SystemRandom
+class CoapOnly:
+    """Registers everybody and answers every pack at once; the registry and the reports of one."""
 
-    from gateway import service, settings
-    from gateway.composition import clock_of, transport_of
+    async def register(self, request: Incoming) -> str:
+        return "1"
 
+    async def receive(self, request: Incoming) -> None:
+        pass
+
+
+class Decoding(CoapOnly):
+    """Makes rows of packs, and forgets them."""
+
+    def __init__(self) -> None:
+        self._readings = Readings()
+
+    async def receive(self, request: Incoming) -> None:
+        records = self._readings.decode(request.content_format, request.payload)
+        self._readings.pack_to_rows("bench", records, UNIX_S * 1000)
+
+
+class NoUplinks(UplinkBuilder):
+    """A gateway that delivers nothing."""
+
+    def build(self, *parts: object) -> dict:
+        return {}
+
+
+async def serve_part(part: CoapOnly) -> None:
+    """Serve with the gateway's own CoAP, and `part` instead of all else."""
+    transport = UdpTransport([("127.0.0.1", 0)])
+    site = GatewayResource(part, part, payload_bytes_max=65_536)
+    CoapContext(transport, SystemRandom(), site).open()
+    print(transport.addresses()[0][1], flush=True)
+    await asyncio.get_running_loop().create_future()
+
+
+async def serve_gateway(folder: str, uplinks: UplinkBuilder) -> None:
+    """Serve the whole gateway, as `faubourg run` puts it together, with these uplinks."""
     text = """
     [gateway]
     id = "bench"
@@ -193,27 +262,48 @@ async def serve_gateway(folder: str) -> None:
     time = "system"
     """
     parsed = settings.parse(text, Path(folder))
-    gc.set_threshold(*service.GC_THRESHOLDS)
     gateway = service.Gateway(
-        parsed, transport=transport_of(parsed), clock=clock_of(parsed), random=SystemRandom()
+        parsed,
+        transport=transport_of(parsed),
+        clock=clock_of(parsed),
+        random=SystemRandom(),
+        uplinks=uplinks,
     )
     await gateway.start()
     print(gateway.addresses()[0][1], flush=True)
     await asyncio.get_running_loop().create_future()
 
 
-def report(sends: int, rounds: int, readings: int) -> dict[str, float]:
-    """Measure packs of so many readings, print it, and return it."""
-    started_s = time.monotonic()
-    spent = asyncio.run(measure(sends, rounds, readings))
+def serve(name: str, folder: str) -> None:
+    """Run one of the servers until the process ends."""
+    if name == "aiocoap":
+        asyncio.run(serve_aiocoap())
+    gc.set_threshold(*service.GC_THRESHOLDS)
+    if name == "coap":
+        asyncio.run(serve_part(CoapOnly()))
+    if name == "decoding":
+        asyncio.run(serve_part(Decoding()))
+    asyncio.run(serve_gateway(folder, NoUplinks() if name == "storing" else UplinkBuilder()))
+
+
+def report(sends: int, rounds: int, kind: str) -> dict[str, object]:
+    """Measure one of PACKS; return microseconds of CPU per Send, and their ratio."""
+    spent = asyncio.run(measure(sends, rounds, kind))
     least = {name: min(each) for name, each in spent.items()}
-    ratio = least["gateway"] / least["aiocoap"]
-    print(f"{readings} reading(s) in each Send, {time.monotonic() - started_s:.0f} s")
-    for name in SERVERS:
-        shown = " ".join(f"{each:.0f}" for each in spent[name])
-        print(f"  {name:8} {least[name]:6.0f} us CPU per Send   (rounds: {shown})")
-    print(f"  ratio    {ratio:6.2f}   (goal: at most {GOAL})")
-    return {"readings": readings, "ratio": ratio, **least}
+    parts = SERVERS[1:]
+    steps = {
+        f"{name}_us": round(least[name] - (least[parts[index - 1]] if index else 0))
+        for index, name in enumerate(("coap", "decoding", "storing"))
+    }
+    return {
+        "pack": kind,
+        "aiocoap_us": round(least["aiocoap"]),
+        "gateway_us": round(least["gateway"]),
+        "ratio": round(least["gateway"] / least["aiocoap"], 2),
+        "goal": GOAL,
+        **steps,
+        "uplink_us": round(least["gateway"] - least["storing"]),
+    }
 
 
 def main() -> None:
@@ -221,16 +311,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sends", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--json")
     parser.add_argument("--serve", choices=SERVERS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        is_gateway = arguments.serve == "gateway"
-        asyncio.run(serve_gateway(arguments.folder) if is_gateway else serve_aiocoap())
-    results = [report(arguments.sends, arguments.rounds, count) for count in READINGS]
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(results), encoding="utf-8")
+        serve(arguments.serve, arguments.folder)
+    figures.publish(
+        "gateway_send", [report(arguments.sends, arguments.rounds, kind) for kind in PACKS]
+    )
 
 
 if __name__ == "__main__":
