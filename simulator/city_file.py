@@ -5,27 +5,30 @@ from collections import Counter, deque
 from pathlib import Path
 
 from gateway import sequence_ranges
+from gateway.cli.screen import value_text
 from gateway.names import name_of
 from gateway.rows import Lane
 from gateway.store import Store
 from protocol import lwm2m_path
 from simulator.account import ReadingId
-from simulator.demo_screen import READINGS_SHOWN_MAX, ShownReading
+from simulator.demo_screen import PACKS_SHOWN_PER_KIND, ShownPack
 
 STORE_READ_MAX = 5000
 SENSOR_VALUE = 5700
-_UNITS = {"/100": "%", "Cel": "°C"}
 
 
 class CityFile:
-    """Follows the uplink's file as it grows; counts every delivery of every reading."""
+    """Follows the uplink's file as it grows; counts every delivery of every reading.
+
+    `names` gives each endpoint's name, such as "lamp 7".
+    """
 
     def __init__(self, path: Path, utc_offset_s: int, names: dict[str, str]) -> None:
         self._path = path
         self._utc_offset_s = utc_offset_s
         self._names = names
         self._position = 0
-        self._latest: deque[ShownReading] = deque(maxlen=READINGS_SHOWN_MAX)
+        self._latest: dict[str, deque[ShownPack]] = {}
         self.delivered: Counter[ReadingId] = Counter()
 
     def read_on(self) -> None:
@@ -46,29 +49,26 @@ class CityFile:
         boot, _, ranges = pack[0]["id"].partition(":")
         sequences = sequence_ranges.expand(sequence_ranges.parse(ranges))
         records = [record for record in pack if "n" in record]
-        for sequence, record in zip(sequences, records, strict=True):
+        for sequence, _ in zip(sequences, records, strict=True):
             self.delivered[endpoint, int(boot), sequence] += 1
-            self._latest.append(self._shown(endpoint, record))
+        name = self._names[endpoint]
+        kind = name.rpartition(" ")[0]
+        self._latest.setdefault(kind, deque(maxlen=PACKS_SHOWN_PER_KIND)).append(ShownPack(
+            local_time_s=records[-1]["t"] + self._utc_offset_s, node=name,
+            readings=", ".join(_in_words(record) for record in records)))
 
-    def _shown(self, endpoint: str, record: dict) -> ShownReading:
-        value = next(record[key] for key in ("v", "vb", "vs", "vd") if key in record)
-        unit = record.get("u", "")
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        return ShownReading(
-            local_time_s=record["t"] + self._utc_offset_s,
-            node=self._names.get(endpoint, endpoint),
-            what=_what(lwm2m_path.parse(record["n"])),
-            value=f"{text} {_UNITS.get(unit, unit)}".strip())
-
-    def latest(self) -> list[ShownReading]:
-        """Return the last few readings, oldest first."""
-        return list(self._latest)
+    def latest(self) -> list[ShownPack]:
+        """Return the last few packs of each kind of node, oldest first."""
+        return sorted(sum(map(list, self._latest.values()), []), key=lambda p: p.local_time_s)
 
 
-def _what(path: tuple[int, ...]) -> str:
-    """Return a resource in words; of an IPSO object's "sensor value" what it senses."""
-    is_generic = path[2] == SENSOR_VALUE
-    return name_of(path[:1] if is_generic else path).replace("-", " ")
+def _in_words(record: dict) -> str:
+    """Return a reading as "active power 60 W"; an IPSO "sensor value" by what it senses."""
+    path = lwm2m_path.parse(record["n"])
+    value = next(record[key] for key in ("v", "vb", "vs", "vd") if key in record)
+    name = name_of(path[:1] if path[2] == SENSOR_VALUE else path)
+    text = value_text({"name": name, "value": value, "unit": record.get("u", "")})
+    return f"{name.replace('-', ' ')} {text}"
 
 
 async def stored_readings(path: Path) -> set[ReadingId]:

@@ -1,8 +1,9 @@
 """The demo's live picture: what the street does, what the gateway holds, what the city got."""
 
-import io
+import textwrap
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich import box
 from rich.columns import Columns
@@ -12,9 +13,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from simulator.demo_picture import svg_of
 from simulator.result import Result
 
-READINGS_SHOWN_MAX = 10
+PACKS_SHOWN_PER_KIND = 3
+PACK_WIDTH = 69
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,12 @@ class ChainPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownReading:
-    """A reading that reached the city, in words."""
+class ShownPack:
+    """A node's readings that reached the city together, in words."""
 
     local_time_s: float
     node: str
-    what: str
-    value: str
+    readings: str
 
 
 class Screen:
@@ -86,7 +88,7 @@ class Screen:
         self._console.print(text, highlight=False, soft_wrap=True)
 
     def show(self, progress: float, street: StreetPicture, chain: ChainPicture,
-             latest: list[ShownReading]) -> None:
+             latest: list[ShownPack]) -> None:
         """Show this moment."""
         self._last = draw(self._title, progress, street, chain, latest)
         if self._console.is_terminal:
@@ -102,9 +104,7 @@ class Screen:
 
     def save(self, path: str) -> None:
         """Write the picture that was shown last to `path`, as SVG."""
-        recorder = Console(record=True, width=100, file=io.StringIO())
-        recorder.print(self._last)
-        recorder.save_svg(path, title="faubourg-sim demo")
+        Path(path).write_text(svg_of(self._last), encoding="utf-8")
 
     def summary(self, result: Result) -> None:
         """Print what came of it all, on stdout."""
@@ -125,15 +125,20 @@ _PLURAL = {"lamp": "lamps", "bin": "bins", "parking": "parking bays"}
 
 
 def draw(title: str, progress: float, street: StreetPicture, chain: ChainPicture,
-         latest: list[ShownReading]) -> Group:
+         latest: list[ShownPack]) -> Group:
     """Return the whole picture; `progress` 0..1 of the time that the street lives."""
     return Group(
         Text(title, style="bold"),
         _progress_bar(progress),
-        Columns([Panel(_street_table(street), title="the street (truth)", width=48),
-                 Panel(_chain_table(chain), title="nodes → gateway → city", width=48)]),
-        Panel(_readings_table(latest), title="latest readings that reached the city", width=97),
+        Columns([_panel(_street_table(street), "the street (truth)", 48),
+                 _panel(_chain_table(chain), "nodes → gateway → city", 48)]),
+        _panel(_packs_table(latest), "latest readings that reached the city", 97),
     )
+
+
+def _panel(content: Table, title: str, width: int) -> Panel:
+    return Panel(content, title=f"[bold default]{title}[/]", width=width,
+                 border_style="bright_black")
 
 
 def _progress_bar(progress: float) -> Text:
@@ -144,24 +149,23 @@ def _progress_bar(progress: float) -> Text:
 def _street_table(street: StreetPicture) -> Table:
     table = _grid()
     night = "night" if street.sun_elevation < -0.833 else "day"
+    mean = street.fill_percent_mean
     table.add_row("clock", _clock(street.local_time_s))
     table.add_row("sun", f"{street.sun_elevation:+.1f}°, {night}, {street.daylight_lux:,.0f} lx")
-    table.add_row("lamps", f"{_bar(street.lamps_lit, street.lamps)} "
-                           f"{street.lamps_lit} of {street.lamps} lit, {street.power_w:,.0f} W")
-    mean = street.fill_percent_mean
-    table.add_row("bins", f"{_bar(mean, 100)} {mean:.0f} %, "
-                          f"{street.bins_full} nearly full")
-    table.add_row("parking", f"{_bar(street.bays_occupied, street.bays)} "
-                             f"{street.bays_occupied} of {street.bays} taken")
-    table.add_row("since then", f"{street.cars_moved} cars came or went, "
-                                f"{street.bins_emptied} bins emptied")
+    table.add_row("lamps", _bar(street.lamps_lit, street.lamps, "yellow")
+                  + f" {street.lamps_lit} of {street.lamps} lit, {street.power_w:,.0f} W")
+    table.add_row("bins", _bar(mean, 100, "green")
+                  + f" {mean:.0f} %, {street.bins_full} nearly full")
+    table.add_row("parking", _bar(street.bays_occupied, street.bays, "magenta")
+                  + f" {street.bays_occupied} of {street.bays} taken")
+    table.add_row("so far", f"cars moved {street.cars_moved}, bins emptied {street.bins_emptied}")
     return table
 
 
 def _chain_table(chain: ChainPicture) -> Table:
     table = _grid()
-    table.add_row("registered", f"{_bar(chain.registered, chain.nodes)} "
-                                f"{chain.registered} of {chain.nodes} nodes")
+    table.add_row("registered", _bar(chain.registered, chain.nodes, "blue")
+                  + f" {chain.registered} of {chain.nodes} nodes")
     table.add_row("taken", f"{chain.readings_taken:,} readings by sensors")
     table.add_row("stored", f"{chain.readings_stored:,} durable in the gateway")
     table.add_row("delivered", f"{chain.readings_delivered:,} in the city's file")
@@ -170,25 +174,25 @@ def _chain_table(chain: ChainPicture) -> Table:
     return table
 
 
-def _readings_table(latest: list[ShownReading]) -> Table:
+def _packs_table(latest: list[ShownPack]) -> Table:
+    table = _grid(8, 10)
+    table.add_column(no_wrap=True)
+    for pack in latest:
+        readings = textwrap.shorten(pack.readings, PACK_WIDTH, placeholder=" …")
+        table.add_row(_clock(pack.local_time_s), pack.node, readings)
+    return table
+
+
+def _grid(first_width: int = 10, second_width: int = 0) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for _ in range(4):
-        table.add_column(no_wrap=True)
-    for reading in latest[-READINGS_SHOWN_MAX:]:
-        table.add_row(_clock(reading.local_time_s), reading.node, reading.what, reading.value)
+    table.add_column(style="cyan", no_wrap=True, min_width=first_width)
+    table.add_column(no_wrap=True, min_width=second_width)
     return table
 
 
-def _grid() -> Table:
-    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False, show_edge=False)
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    return table
-
-
-def _bar(part: float, whole: float, width: int = 10) -> str:
+def _bar(part: float, whole: float, colour: str, width: int = 10) -> Text:
     filled = round(width * part / whole) if whole else 0
-    return "█" * filled + "░" * (width - filled)
+    return Text.assemble(("■" * filled, colour), ("■" * (width - filled), "bright_black"))
 
 
 def _clock(local_time_s: float) -> str:
