@@ -112,6 +112,6 @@ def status(as_json: bool) -> None:
                             for state, count in shown["nodes"].items() if count)),
         ("readings stored", shown["readings_stored"]),
     ])
-    print_table(("uplink", "type", "waiting", "oldest", "state"),
-                [(u["name"], u["type"], u["depth"], age_text(u["oldest_age_s"]), u["state"])
+    print_table(("uplink", "waiting", "oldest", "state"),
+                [(u["name"], u["depth"], age_text(u["oldest_age_s"]), u["state"])
                  for u in shown["uplinks"]])
