@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test prove check bench boards lock clean
+.PHONY: help setup tools demo node test prove check bench boards lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ tools:
 
 demo: .venv/ready ## Run a street of lamps, bins and parking bays (for SECONDS=n)
 	@$(BIN)/faubourg-sim demo $(if $(SECONDS),--seconds $(SECONDS))
+
+node: .venv/ready ## Run a FURNITURE=lamp|bin|parking as a process, NUMBER=n, with SET="key=value ..."
+	@$(BIN)/python -m tools.run_node $(or $(FURNITURE),lamp) $(or $(NUMBER),1) $(SET)
 
 test: setup ## Run the tests, on CPython and on both MicroPythons
 	@$(BIN)/pytest -q -n 2 --dist loadfile
