@@ -10,7 +10,7 @@ from typing import Protocol
 from gateway import registration
 from gateway.clock import Clock
 from gateway.coap_server import Incoming
-from gateway.readings import JOURNAL_OBJECT
+from gateway.readings import JOURNAL_INSTANCE
 from gateway.refusal import Refused
 from gateway.rows import NodeRow, Value
 from gateway.sessions import Ended, Event, Session, Sessions, Updated
@@ -80,11 +80,11 @@ class Presence:
 
     def has_journal(self, session: Session) -> bool:
         """Return whether object 42800 means our journal: the test range belongs to everybody."""
-        if not session.registration.objects.has_object(JOURNAL_OBJECT):
+        if not session.registration.objects.covers(JOURNAL_INSTANCE):
             return False
         row = self._rows.get(session.endpoint)
-        facts = dict(row.facts) if row else {}
-        return facts.get(MANUFACTURER, OUR_MANUFACTURER) == OUR_MANUFACTURER
+        makers = [value for path, value in row.facts if path == MANUFACTURER] if row else []
+        return not makers or makers == [OUR_MANUFACTURER]
 
     def heard(self, session: Session) -> None:
         """Note that a node spoke."""

@@ -23,8 +23,10 @@ NESTING_MAX = 8
 RESOURCES_REMEMBERED_MAX = 4096
 
 # Our vendor object (docs/internals.md, "The node"): what the pack's journal says of the pack.
-JOURNAL_OBJECT = 42800
+JOURNAL_INSTANCE = (42800, 0)
 BOOT, SEQUENCES, OLDEST, DROPPED = 0, 1, 2, 3
+_JOURNAL_OBJECT = f"/{JOURNAL_INSTANCE[0]}/"
+_JOURNAL_RESOURCES = lwm2m_path.render(JOURNAL_INSTANCE) + "/"
 
 FUTURE_MAX_MS = 24 * 3600 * 1000
 PAST_MAX_MS = 400 * 24 * 3600 * 1000
@@ -59,11 +61,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A pack as rows: what to store, what not, and what the node says of its journal."""
+    """A pack as rows: what to store, what not, and what the node says of its journal.
+
+    `instances` are the object instances that the rows are of.
+    """
 
     rows: tuple[ReadingRow, ...]
     refusals: tuple[Refusal, ...]
     journal: Journal | None
+    instances: frozenset[tuple[int, ...]]
 
     @property
     def is_urgent(self) -> bool:
@@ -119,7 +125,8 @@ class Readings:
         self._count(rows, refusals)
         if not rows and (refusals or journal is None):
             raise DecodeError(refusals[0].reason if refusals else "no reading")
-        return Pack(tuple(rows), tuple(refusals), journal)
+        instances = frozenset(_resource(row.path).instance for row in rows)
+        return Pack(tuple(rows), tuple(refusals), journal, instances)
 
     def _count(self, rows: list[ReadingRow], refusals: list[Refusal]) -> None:
         self.counters["packs"] += 1
@@ -139,13 +146,12 @@ class Readings:
 
 def _split(records: Sequence[senml.Record]) -> tuple[dict[int, object], list[senml.Record]]:
     """Return what object 42800's one instance says, by resource id, and the other records."""
-    prefix = f"/{JOURNAL_OBJECT}/"
     stated = {}
     others = []
     for record in records:
-        if not record.name.startswith(prefix):
+        if not record.name.startswith(_JOURNAL_OBJECT):
             others.append(record)
-        elif record.name[:-1] == prefix + "0/" and record.name[-1].isdigit():
+        elif record.name[:-1] == _JOURNAL_RESOURCES and record.name[-1].isdigit():
             stated[int(record.name[-1])] = record.value
     return stated, others
 
@@ -185,8 +191,8 @@ def _text(value: object) -> str:
 def _row(
     endpoint: str, record: senml.Record, boot: int | None, sequence: int | None, times: "_Times"
 ) -> ReadingRow:
-    data_type, reading_class = _resource(record.name)
-    value = data_types.coerce(plain_value(record.value), data_type)
+    resource = _resource(record.name)
+    value = data_types.coerce(plain_value(record.value), resource.type)
     time_ms, source, stated = times.judge(record.time)
     return ReadingRow(
         endpoint=endpoint,
@@ -196,24 +202,33 @@ def _row(
         value=value,
         time_ms=time_ms,
         time_source=source,
-        reading_class=reading_class,
+        reading_class=resource.reading_class,
         received_ms=times.received_ms,
         stated_time=stated,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    instance: tuple[int, ...]
+    type: int | None  # of data_types; None: unknown
+    reading_class: int
+
+
 # A fleet reports the same few resources again and again.
 @lru_cache(maxsize=RESOURCES_REMEMBERED_MAX)
-def _resource(name: str) -> tuple[int | None, int]:
-    """Return (data type, None if unknown; reading class) of the resource that `name` names.
+def _resource(name: str) -> _Resource:
+    """Return the resource that `name` names; raises DecodeError if it names none.
 
-    Raises DecodeError if it names none; of a path there is one writing only.
+    A path has one writing only, so `name` is the path as text.
     """
     path = lwm2m_path.parse(name)
     if len(path) < 3:
         raise DecodeError("not the path of a resource")
     found = object_table.resource(path[0], path[2])
-    return (found.type, found.reading_class) if found else (None, object_table.MEASUREMENT)
+    if found is None:
+        return _Resource(path[:2], None, object_table.MEASUREMENT)
+    return _Resource(path[:2], found.type, found.reading_class)
 
 
 def plain_value(value: object) -> Value:

@@ -30,10 +30,6 @@ class ObjectList:
     instances: frozenset[tuple[int, ...]]  # (object,) without instances and (object, instance)
     versions: tuple[tuple[int, str], ...]  # of the objects that state one
 
-    def has_object(self, object_id: int) -> bool:
-        """Return whether the object is listed, with instances or without."""
-        return any(path[0] == object_id for path in self.instances)
-
     def instances_of(self, object_id: int) -> list[tuple[int, ...]]:
         """Return the paths of an object's instances, in order."""
         found = (path for path in self.instances if path[0] == object_id and len(path) == 2)

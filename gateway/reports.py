@@ -13,6 +13,7 @@ from gateway.refusal import Refused
 from gateway.rows import IncidentRow, ReadingRow
 from gateway.sessions import Session
 from gateway.store import Store, StoreError
+from protocol import lwm2m_path
 from protocol.errors import DecodeError
 
 log = logging.getLogger("gateway.reports")
@@ -104,8 +105,6 @@ class NodeReports:
 
 
 def _check_registered(session: Session, pack: Pack) -> None:
-    instances = session.registration.objects.instances
-    for row in pack.rows:
-        _, object_id, instance_id, _ = row.path.split("/", 3)
-        if (int(object_id), int(instance_id)) not in instances:
-            raise Refused("4.04", f"/{object_id}/{instance_id} is not registered")
+    missing = pack.instances - session.registration.objects.instances
+    if missing:
+        raise Refused("4.04", f"{lwm2m_path.render(min(missing))} is not registered")

@@ -119,16 +119,19 @@ def _unit(row: ReadingRow, units_of: UnitsOf) -> str:
     if isinstance(row.value, bool) or not isinstance(row.value, (int, Decimal)):
         return ""
     unit, units_path = _units(row.path)
-    if units_path is not None:
-        unit = units_of(row.endpoint, units_path) or ""
+    return unit if units_path is None else _known(units_of(row.endpoint, units_path) or "")
+
+
+def _known(unit: str) -> str:
     return unit if unit in PRIMARY_UNITS or unit in SECONDARY_UNITS else ""
 
 
 @lru_cache(maxsize=4096)
 def _units(path: str) -> tuple[str, str | None]:
-    """Return the registry's unit of a resource, or the path of the resource that says it."""
+    """Return the registry's unit of a resource, if SenML knows it; or the path of the resource
+    that says it."""
     object_id, instance_id, resource_id = lwm2m_path.parse(path)[:3]
     facts = object_names.resource_facts(object_id, resource_id)
     if facts is None or facts.units or resource_id not in _SENSOR_VALUES:
-        return facts.units if facts else "", None
+        return _known(facts.units) if facts else "", None
     return "", lwm2m_path.render((object_id, instance_id, SENSOR_UNITS))
