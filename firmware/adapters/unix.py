@@ -22,8 +22,11 @@ EVENT_NAMES = {
 }
 
 
-class RestartWanted(Exception):
-    """The node asked for a reset: the process ends and whoever started it starts it again."""
+class RestartWanted(BaseException):
+    """The node asked for a reset: the process ends and whoever started it starts it again.
+
+    No Exception, which the runner would take for a bug and go on after.
+    """
 
 
 class UnixBoard:
