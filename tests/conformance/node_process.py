@@ -1,0 +1,73 @@
+"""The node under test: boards/UNIX as a process of CPython or of MicroPython."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from pathlib import Path
+
+from protocol import settings
+from tests import debian
+from tests.conformance.wire import LIMIT_S
+
+ROOT = Path(__file__).resolve().parents[2]
+INTERPRETERS = {
+    "cpython": lambda: [sys.executable],
+    "micropython": lambda: [debian.program("micropython"), "-X", "heapsize=1m"],
+    "micropython-i386": lambda: [debian.program("micropython-i386"), "-X", "heapsize=512k"],
+}
+RESTART_EXIT_CODE = 3
+
+
+class NodeProcess:
+    """One node with its state folder; it may be started again when it has ended."""
+
+    def __init__(self, interpreter: str, furniture: str, folder: Path, server_port: int,
+                 **given) -> None:
+        settings_file = folder / "settings.cbor"
+        settings_file.write_bytes(settings.encode(settings.Settings(
+            server_uri=f"coap://127.0.0.1:{server_port}", registration_spread_s=0, **given)))
+        self._errors = folder / "stderr"
+        self._command = [
+            *INTERPRETERS[interpreter](), str(ROOT / "boards/UNIX/main.py"),
+            "--settings", str(settings_file), "--state", str(folder / "state"),
+            "--furniture", furniture]
+        self._process: Process | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        environment = dict(os.environ, MICROPYPATH=f"{ROOT}:.frozen", PYTHONPATH=str(ROOT))
+        with open(self._errors, "ab") as errors:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdout=asyncio.subprocess.DEVNULL, stderr=errors, cwd=ROOT,
+                env=environment)
+
+    async def interrupt(self) -> None:
+        """Ask it to take its leave, in a moment when it waits.
+
+        MicroPython's unix port raises KeyboardInterrupt between any two instructions of its own;
+        in the middle of a garbage collection that leaves it without a heap.
+        """
+        status = Path(f"/proc/{self._process.pid}/stat")
+        while status.read_text().rpartition(")")[2].split()[0] != "S":
+            await asyncio.sleep(0.001)
+        self._process.send_signal(signal.SIGINT)
+
+    async def ended(self) -> int:
+        """Return the exit code, once there is one."""
+        async with asyncio.timeout(LIMIT_S):
+            return await self._process.wait()
+
+    async def close(self) -> None:
+        """End it."""
+        if self.is_running:
+            self._process.kill()
+            await self._process.wait()
+
+    def bugs(self) -> str:
+        """Return the tracebacks that it printed."""
+        return self._errors.read_text() if self._errors.exists() else ""
