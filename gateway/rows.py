@@ -1,7 +1,8 @@
 """The values that cross the store's border. Times are Unix milliseconds unless said.
 
 A reading is made twice on its way through the gateway, and making a frozen dataclass of so many
-fields takes longer than storing it; so readings are msgspec's structs.
+fields takes longer than storing it; so readings are msgspec's structs. The garbage collector
+need not look at them (`gc=False`): they hold plain values and are never part of a cycle.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class TimeSource(StrEnum):
     REPLACED = "replaced"  # the pack's time was absurd: reception; see `stated_time`
 
 
-class ReadingRow(Struct, frozen=True):
+class ReadingRow(Struct, frozen=True, gc=False):
     """One value of one resource, as a node reported it."""
 
     endpoint: str
@@ -53,7 +54,7 @@ class ReadingRow(Struct, frozen=True):
     stated_time: str | None = None  # seconds as the node wrote them, where they were replaced
 
 
-class StoredReading(Struct, frozen=True):
+class StoredReading(Struct, frozen=True, gc=False):
     """A reading with its place in the store: ids rise, and none is ever used twice."""
 
     id: int
