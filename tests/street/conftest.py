@@ -1,0 +1,65 @@
+"""Fixtures of the street: the compiled image of a node, a broker, gateways and nodes."""
+
+import pytest
+
+from simulator.gateway_process import free_udp_port
+from tests import debian
+from tests.gateway.mosquitto import Broker
+from tests.street.processes import GatewayProcess, NodeProcess
+from tools import board_images
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory):
+    """The image of boards/UNIX, as `make boards` compiles it."""
+    folder = tmp_path_factory.mktemp("boards")
+    board_images.build_board("UNIX", folder)
+    return folder / "UNIX"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder for all that a module's processes write."""
+    return tmp_path_factory.mktemp("street")
+
+
+@pytest.fixture(scope="module")
+def broker(folder):
+    """A running mosquitto."""
+    debian.program("mosquitto")
+    with Broker(folder / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """A list of processes to end when the module's tests are done."""
+    started = []
+    yield started
+    for process in started:
+        process.close()
+
+
+@pytest.fixture(scope="module")
+def new_node(processes, folder, image):
+    """`new_node(name, furniture, number, port, **settings)` gives a NodeProcess to start."""
+
+    def make(name, furniture, number, port, is_compiled=True, **settings):
+        node = NodeProcess(
+            folder / name, furniture, number, port, image if is_compiled else None, **settings)
+        processes.append(node)
+        return node
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def new_gateway(processes, folder):
+    """`new_gateway(name, text)` gives a GatewayProcess on a free port to start."""
+
+    def make(name, text=""):
+        gateway = GatewayProcess(folder / name, free_udp_port(), text)
+        processes.append(gateway)
+        return gateway
+
+    return make
