@@ -4,13 +4,13 @@ from protocol import object_table
 from protocol.link_format import Link
 from protocol.lwm2m_path import render
 
-# SenML JSON, CBOR of one value, SenML CBOR, TLV.
-ROOT_ATTRIBUTES = (("rt", "oma.lwm2m"), ("ct", "60 110 112 11542"))
+# Of the formats that we know the best one alone: there are servers that refuse lists of them.
+ROOT_ATTRIBUTES = (("rt", "oma.lwm2m"), ("ct", "112"))
 
 
-def registration_links(model):
-    """Return the links of a registration: the root, then objects and instances."""
-    links = [Link("/", ROOT_ATTRIBUTES)]
+def registration_links(model, has_root):
+    """Return the links of a registration: with `has_root` the root, then objects and instances."""
+    links = [Link("/", ROOT_ATTRIBUTES)] if has_root else []
     for object_id in model.object_ids:
         instances = model.children((object_id,))
         version = object_table.link_version(object_id)

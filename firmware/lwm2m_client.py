@@ -75,6 +75,8 @@ class Client:
         self._due_ms = None
         self.awake_until_ms = 0
         self._failures = 0
+        # A root link with a format that it does not know is refused by many a server.
+        self._has_root = True
         self._is_update_wanted = False
         self._announced = None
         # Lifetime, binding and object list of the request under way.
@@ -154,6 +156,8 @@ class Client:
             if code == coap.CREATED and response.location:
                 self._enter(response.location, now_ms)
             else:
+                if code == coap.BAD_REQUEST:
+                    self._has_root = not self._has_root
                 self._retry(_text(code), now_ms)
         elif code == coap.CHANGED:
             self._confirm(now_ms)
@@ -217,8 +221,9 @@ class Client:
         self._request(coap.POST, self.location, queries, offer[2] != self._announced[2], now_ms)
 
     def _request(self, code, path, queries, has_links, now_ms):
-        payload = link_format.encode(registration_links(self._model)) if has_links else b""
-        request = Request(code, path, tuple(queries), payload, LINK_FORMAT if has_links else None)
+        links = registration_links(self._model, self._has_root) if has_links else ()
+        request = Request(code, path, tuple(queries), link_format.encode(links),
+                          LINK_FORMAT if has_links else None)
         self.handle = self._endpoint.send_request(request, self._peer, now_ms)
         self.hear(now_ms)
 
