@@ -25,6 +25,8 @@ CONNECT_TIMEOUT_S = 20
 HOUSEKEEPING_S = 1.0
 # What the broker may send us unacknowledged; more waits at the broker.
 RECEIVE_MAXIMUM = 20
+# Of QoS 0 the broker sends as much as it gets; what exceeds this is lost, as QoS 0 may be.
+QOS_0_WAITING_MAX = 100
 RECEIVE_MAXIMUM_DEFAULT = 65_535
 GRANTED_MAX = 2
 
@@ -58,6 +60,7 @@ class Delivery:
     payload: bytes
     response_topic: str | None
     correlation: bytes | None
+    qos: int = 1
 
 
 class MqttConnection:
@@ -132,7 +135,8 @@ class MqttConnection:
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Tell the broker that it may forget `delivery`."""
-        if not self.lost.done():
+        # One of QoS 0 has no id: a PUBACK for it is a protocol error, and ends the connection.
+        if not self.lost.done() and delivery.qos == 1:
             self._client.ack(delivery.mid, 1)
 
     async def close(self) -> None:
@@ -240,7 +244,10 @@ class MqttConnection:
             payload=message.payload,
             response_topic=getattr(properties, "ResponseTopic", None),
             correlation=getattr(properties, "CorrelationData", None),
+            qos=message.qos,
         )
+        if delivery.qos == 0 and self.deliveries.qsize() >= QOS_0_WAITING_MAX:
+            return
         self.deliveries.put_nowait(delivery)
 
     def _lose(self, reason: str) -> None:

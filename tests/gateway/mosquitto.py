@@ -111,14 +111,14 @@ class City:
         self._client.loop_start()
         subscribed.get(timeout=LIMIT_S)
 
-    def publish(self, topic, payload, response_topic=None, correlation=None):
-        """Publish with QoS 1 and return when the broker has it."""
+    def publish(self, topic, payload, response_topic=None, correlation=None, qos=1):
+        """Publish and return when the broker has it."""
         properties = Properties(PacketTypes.PUBLISH)
         if response_topic is not None:
             properties.ResponseTopic = response_topic
         if correlation is not None:
             properties.CorrelationData = correlation
-        message = self._client.publish(topic, payload, qos=1, properties=properties)
+        message = self._client.publish(topic, payload, qos=qos, properties=properties)
         message.wait_for_publish(LIMIT_S)
 
     def next(self, suffix):

@@ -9,7 +9,7 @@ from gateway.rows import CommandState
 from gateway.uplinks import topics
 from tests.gateway.mosquitto import Broker, City
 from tests.gateway.mqtt_uplink import GATEWAY, uplinked
-from tests.gateway.uplink_rows import TIME_MS
+from tests.gateway.uplink_rows import TIME_MS, row
 
 COMMANDS = topics.of_node(GATEWAY, "lamp", topics.COMMANDS)
 
@@ -140,3 +140,19 @@ def test_message_that_is_no_command_is_answered_and_disturbs_nothing(
     fields = json.loads(answer.payload)
     assert (fields["id"], fields["result"], refused) == (command_id, "failed", 1)
     assert fields["detail"]
+
+
+def test_command_with_qos_0_is_taken_and_the_connection_stays(tmp_path, broker):
+    async def main():
+        async with uplinked(tmp_path, broker) as system:
+            await system.until(lambda: system.uplink.state == "connected")
+            for number in (0, 1):
+                text = json.dumps({"id": f"c{number}", "operation": "resume"})
+                await asyncio.to_thread(city.publish, COMMANDS, text, qos=0)
+            await system.until(lambda: len(system.commands) == 2)
+            await system.store.commit_pack([row(1)], urgent=True)
+            await system.until(system.drained)
+            assert system.pump.counters["connections failed"] == 0
+
+    with City(broker) as city:
+        asyncio.run(main())
