@@ -133,7 +133,18 @@ class Street:
                 if message.mtype == aiocoap.CON]
 
     def _next(self, queue: asyncio.Queue) -> aiocoap.Message:
-        return self.run(asyncio.wait_for(queue.get(), LIMIT_S))
+        return self.run(self._taken(queue))
+
+    async def _taken(self, queue: asyncio.Queue) -> aiocoap.Message:
+        taking = asyncio.ensure_future(queue.get())
+        ending = asyncio.ensure_future(self.node.ended())
+        await asyncio.wait((taking, ending), timeout=LIMIT_S,
+                           return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not taking.done():
+            taking.cancel()
+            raise AssertionError(f"nothing came from the node; {self.node.bugs()}")
+        return taking.result()
 
     # The server's side
 

@@ -140,7 +140,10 @@ def test_1_1_int_256_write_operation_failure(street):
 
 
 def test_1_1_int_257_write_composite_server_and_device(street):
-    """The specification's own payload; the clock goes on from what was written to 3/0/13."""
+    """The specification's own payload; the clock goes on from what was written to 3/0/13.
+
+    Then one with a value that the node cannot take: nothing of it may be written.
+    """
     payload = bytes.fromhex(
         "83a321612f0065312f302f32021865a20065312f302f3604f5a20066332f302f31330200")
     street.write("1/0/6", "0")
@@ -148,3 +151,6 @@ def test_1_1_int_257_write_composite_server_and_device(street):
     values = street.read_composite(["/1/0/2", "/1/0/6", "/3/0/13"])
     assert (values["/1/0/2"], values["/1/0/6"]) == (101, True)
     assert 0 <= values["/3/0/13"] < 120
+    entries = senml.pack(senml.CBOR, {"/1/0/2": 77, "/3/0/15": "no time zone"})
+    assert street.ask(codes.iPATCH, "", entries, content_format=112).code == codes.BAD_REQUEST
+    assert street.text("1/0/2") == "101"
