@@ -58,6 +58,12 @@ class LaneWindow:
             readings.append(waiting.popleft())
         return Pack(tuple(readings))
 
+    def shortened(self, pack: Pack) -> Pack:
+        """Return the first half of `pack`, under way in its place; the rest waits again."""
+        half = len(pack.readings) // 2
+        self._waiting[pack.endpoint].extendleft(reversed(pack.readings[half:]))
+        return Pack(pack.readings[:half])
+
     def delivered(self, pack: Pack) -> None:
         """Note that the back end has `pack`; the cursor moves as far as there is no gap."""
         self._delivered.update(reading.id for reading in pack.readings)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from gateway.clock import Clock
+from gateway.coap_log import PeerLog
 from gateway.commands import CommandRefused, Request
 from gateway.rows import CommandRow
 from gateway.settings import MqttUplink as MqttSettings
@@ -29,7 +30,11 @@ from gateway.uplinks.mqtt_client import (
 from gateway.uplinks.pump import STORE_RETRY_S, Pump, backoff_s
 from gateway.uplinks.senml_pack import Pack
 
-SUCCESS, NO_SUBSCRIBERS = 0x00, 0x10
+SUCCESS, NO_SUBSCRIBERS, TOO_LONG = 0x00, 0x10, 0x95
+_REFUSALS = {
+    NO_SUBSCRIBERS: ("packs unrouted", "nobody is subscribed to"),
+    TOO_LONG: ("packs too long", "the broker's Maximum Packet Size is too small for"),
+}
 REFUSED_FIRST_S, REFUSED_MAX_S = 2.0, 300.0
 RESULTS_MAX = 50
 STATES_MAX = 10_000
@@ -68,6 +73,7 @@ class MqttUplink:
         self._settings = settings
         self._gateway_id = gateway_id
         self._pump = pump
+        self._peer_log = PeerLog(log)
         self._store = store
         self._clock = clock
         self._connect = connect
@@ -217,19 +223,28 @@ class MqttUplink:
                 await self._pump.wake.wait()
 
     def _send(self, connection: MqttConnection, window: LaneWindow, pack: Pack) -> None:
-        kind = topics.ALARMS if pack.is_alarm else topics.READINGS
-        publication = Publication(
-            topics.of_node(self._gateway_id, pack.endpoint, kind),
-            self._pump.encode(pack).encode(),
-            user_properties=((KEY_PROPERTY, pack.key(self._pump.epoch)),),
-            content_type=SENML_JSON,
-        )
+        publication = self._publication(pack)
+        while publication.length_max > connection.packet_length_max:
+            if len(pack.readings) == 1:
+                self._refused(window, pack, TOO_LONG)
+                return
+            pack = window.shortened(pack)
+            publication = self._publication(pack)
         if self._in_flight == 0:
             self._answered_ms = self._now_ms()
         self._in_flight += 1
         self._credit -= 1
         future = connection.publish(publication)
         future.add_done_callback(lambda done: self._outcome(connection, window, pack, done))
+
+    def _publication(self, pack: Pack) -> Publication:
+        kind = topics.ALARMS if pack.is_alarm else topics.READINGS
+        return Publication(
+            topics.of_node(self._gateway_id, pack.endpoint, kind),
+            self._pump.encode(pack).encode(),
+            user_properties=((KEY_PROPERTY, pack.key(self._pump.epoch)),),
+            content_type=SENML_JSON,
+        )
 
     def _outcome(
         self,
@@ -253,10 +268,9 @@ class MqttUplink:
         self._refused(window, pack, reason)
 
     def _refused(self, window: LaneWindow, pack: Pack, reason: int) -> None:
-        kind = "packs unrouted" if reason == NO_SUBSCRIBERS else "packs refused"
+        kind, text = _REFUSALS.get(reason, ("packs refused", "refused is"))
         self._pump.counters[kind] += 1
         if self._refusals_in_a_row == 0:
-            text = "nobody is subscribed to" if reason == NO_SUBSCRIBERS else "refused is"
             detail = f"0x{reason:02x}: {text} {pack.endpoint}'s readings; they are kept"
             self._pump.note("uplink_refused", detail)
         now_ms = self._now_ms()
@@ -302,7 +316,8 @@ class MqttUplink:
             except CommandRefused as error:
                 request = mqtt_commands.refused(request, error)
         self._pump.counters["commands refused"] += 1
-        log.warning("uplink %s: command refused: %s", self._pump.name, request.reason)
+        what = f"command refused: {request.reason}"
+        self._peer_log.warning(f"uplink {self._pump.name}", what, self._clock.monotonic_s())
         unix_s = self._clock.unix_ms() // 1000
         return mqtt_commands.refusal(self._gateway_id, delivery, request, unix_s)
 

@@ -28,6 +28,10 @@ RECEIVE_MAXIMUM = 20
 # Of QoS 0 the broker sends as much as it gets; what exceeds this is lost, as QoS 0 may be.
 QOS_0_WAITING_MAX = 100
 RECEIVE_MAXIMUM_DEFAULT = 65_535
+# MQTT 5 section 3.1.2.11.4: without a Maximum Packet Size only the protocol's own limit counts.
+PACKET_LENGTH_DEFAULT = 268_435_460
+# Of a PUBLISH: fixed header, lengths of topic and properties, packet id, property identifiers.
+HEAD_LENGTH_MAX = 24
 GRANTED_MAX = 2
 
 
@@ -49,6 +53,14 @@ class Publication:
     correlation: bytes | None = None
     content_type: str | None = None
     is_retained: bool = False
+
+    @property
+    def length_max(self) -> int:
+        """Return how long its packet may at most become, in bytes (MQTT 5 section 3.3)."""
+        texts = [self.topic, self.content_type or ""]
+        texts += [text for pair in self.user_properties for text in pair]
+        length = sum(len(text.encode()) for text in texts) + len(self.correlation or b"")
+        return HEAD_LENGTH_MAX + 5 * len(self.user_properties) + length + len(self.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,7 @@ class MqttConnection:
         self._subscribing: dict[int, asyncio.Future[int]] = {}
         self._housekeeping: asyncio.Task | None = None
         self.receive_maximum = RECEIVE_MAXIMUM_DEFAULT
+        self.packet_length_max = PACKET_LENGTH_DEFAULT
         self.deliveries: asyncio.Queue[Delivery] = asyncio.Queue()
         self.connected: asyncio.Future[None] = self._loop.create_future()
         # Resolved with the reason when the connection is over.
@@ -211,6 +224,7 @@ class MqttConnection:
             self._lose("the broker has no QoS 1")
             return
         self.receive_maximum = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM_DEFAULT)
+        self.packet_length_max = getattr(properties, "MaximumPacketSize", PACKET_LENGTH_DEFAULT)
         if not self.connected.done():
             self.connected.set_result(None)
 

@@ -218,3 +218,32 @@ def test_node_s_state_is_published(tmp_path, broker):
     with City(broker) as city:
         fields = json.loads(asyncio.run(main()).payload)
     assert (fields["node"], fields["state"]) == ("lamp", "registered")
+
+
+def test_packs_are_made_to_fit_what_the_broker_takes(tmp_path):
+    async def main():
+        async with uplinked(tmp_path, broker) as system:
+            rows = [row(number, value="x" * 100) for number in range(1, 41)]
+            await system.store.commit_pack(rows, urgent=True)
+            await system.until(system.drained)
+            assert system.pump.counters["connections failed"] == 0
+
+    with Broker(tmp_path / "broker", "max_packet_size 2000") as broker, City(broker) as city:
+        asyncio.run(main())
+        numbers = [number for _, _, number in received(city, 40)]
+    assert numbers == list(range(1, 41))
+
+
+def test_reading_too_long_for_the_broker_is_kept_and_stops_no_other_node(tmp_path):
+    async def main():
+        async with uplinked(tmp_path, broker) as system:
+            await system.store.commit_pack([row(1, "big", value="x" * 3000), row(2)], urgent=True)
+            await system.until(lambda: system.pump.counters["packs delivered"])
+            assert await system.depth() == 2 and system.pump.counters["packs too long"]
+            assert system.pump.counters["connections failed"] == 0
+            return await system.store.incidents(5)
+
+    with Broker(tmp_path / "broker", "max_packet_size 2000") as broker, City(broker) as city:
+        incidents = asyncio.run(main())
+        assert received(city, 1) == [("readings", "lamp", 2)]
+    assert "big" in incidents[0].detail
