@@ -16,7 +16,7 @@ from firmware.reading_queue import ReadingQueue
 from firmware.reporting import Reporting
 from firmware.saved import SavedValues
 from protocol import coap_message as coap
-from protocol import identity
+from protocol import data_types, identity, object_table
 from protocol.coap_endpoint import Endpoint
 from protocol.coap_values import (
     ObservationEnded,
@@ -81,6 +81,9 @@ class Node:
             self._server, self._device, ConnectivityMonitoring(board.radio), self._extension,
             TimeSynchronization(clock, saved), Journal(self.queue, self.reporting),
         ) + tuple(self.furniture.objects))
+        saved.keep(self._is_saved_right)
+        if saved.is_damaged or self.furniture.is_damaged:
+            self._count("damaged store")
         attributes = AttributeStore()
         self._management = DeviceManagement(self.model, attributes)
         self.observations = Observations(
@@ -88,6 +91,13 @@ class Node:
         self.client = Client(self.endpoint_name, self._server, self.model, self.endpoint,
                              self.peer, board.random_bytes, settings.awake_window_s * 1000,
                              self._events)
+
+    def _is_saved_right(self, name, value):
+        path = (name >> 16, 0, name & 0xFFFF)
+        resource = object_table.resource(path[0], path[2])
+        lwm2m_object = self.model.object(path[0])
+        lwm2m_object.check(0, path[2], data_types.coerce(value, resource.type))
+        return "W" in resource.operations and path[2] in lwm2m_object.resource_ids(0)
 
     def _battery(self):
         for lwm2m_object in self.furniture.objects:
@@ -300,9 +310,10 @@ def _timezone(saved, settings):
     """Return the rule that a server wrote, or that of the settings; UTC if neither is one."""
     for rule in (saved.get(TIMEZONE_KEY), settings.timezone):
         try:
-            Clock(rule)
-            return rule
-        except (DecodeError, TypeError):
+            if isinstance(rule, str):
+                Clock(rule)
+                return rule
+        except DecodeError:
             pass
     return "UTC0"
 

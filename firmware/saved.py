@@ -1,10 +1,14 @@
 """Values that a server wrote and that must survive a reset: one CBOR map in the board's store."""
 
 from firmware.hardware import STORE_ENTRY_MAX
-from protocol import cbor
+from firmware.lwm2m_object import Refused
+from protocol import cbor, data_types, object_table
 from protocol.errors import ProtocolError
 
 KEY = "saved"
+# What a check may run into where a value is of another shape altogether.
+_WRONG = (Refused, ProtocolError, ArithmeticError, AttributeError, LookupError, TypeError,
+          ValueError)
 
 
 class SavedValues:
@@ -30,6 +34,21 @@ class SavedValues:
         if not isinstance(self._values, dict):
             self._values = {}
             self.is_damaged = True
+
+    def keep(self, is_right):
+        """Forget what `is_right(name, value)` does not find right: an older or newer format's.
+
+        It may raise whatever a value of a wrong shape leads to. The store keeps it until the next
+        commit of a change.
+        """
+        for name in tuple(self._values):
+            try:
+                is_kept = is_right(name, self._values[name])
+            except _WRONG:
+                is_kept = False
+            if not is_kept:
+                del self._values[name]
+                self.is_damaged = True
 
     def get(self, name, default=None):
         """Return the value saved under `name`, or `default`."""
@@ -66,3 +85,16 @@ class SavedValues:
         self._store.write(self._key, data)
         self._is_changed = False
         return True
+
+
+def is_integer(value, lowest=0, highest=1 << 62):
+    """Tell whether a stored value is an integer, no boolean, within these limits."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return is_number and lowest <= value <= highest
+
+
+def check_type(path, value):
+    """Raise DecodeError unless `value`, of a multiple resource each one, is of the path's type."""
+    data_type = object_table.type_of(path)
+    for each in list(value.values()) if isinstance(value, dict) else [value]:
+        data_types.coerce(each, data_type)

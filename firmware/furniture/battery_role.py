@@ -8,6 +8,7 @@ from protocol.number import Decimal
 
 LEVEL, VOLTAGE, LOW_THRESHOLD, TOO_LOW = 1, 3, 5, 6
 LOW_LEVEL = 20
+PATH_OF_THRESHOLD = (3411, 0, LOW_THRESHOLD)
 _THRESHOLD_NAME = "3411/5"
 
 

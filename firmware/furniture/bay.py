@@ -1,17 +1,23 @@
 """One parking bay: its loop's detector, its stays, and what survives a reset."""
 
+from firmware.clock import PLAUSIBLE_UNTIL_S
 from firmware.furniture.loop_detector import (
+    FREQUENCY_MAX_HZ,
+    FREQUENCY_MIN_HZ,
     SETTLING_READINGS,
     SILENT,
     LoopDetector,
     shift_ppm,
 )
 from firmware.furniture.quality import SUSPICIOUS
+from firmware.saved import is_integer
 
 # A baseline is written when the weather has moved it so far, at most once an hour.
 SAVE_SHIFT_PPM = 200
 SAVE_INTERVAL_MS = 3600 * 1000
 DAY_CHECK_MS = 60 * 1000
+# What is counted of one day: without a clock it may be far more than a day.
+DAY_MS_MAX = 1 << 40
 
 # Loop status, resource 7 of object 42801.
 WORKING, CALIBRATING, NO_OSCILLATION, OUT_OF_RANGE, UNSTABLE = range(5)
@@ -144,3 +150,14 @@ class Bay:
     def _save_new_baseline(self, now_ms):
         self._save_baseline(now_ms)
         self._put("calibrated_s", self._clock.to_unix_s(now_ms))
+
+
+def is_bay_state(name, value):
+    """Tell whether a bay can have saved `value` under this name."""
+    name = name.partition("/")[2]
+    if name == "baseline_mhz":
+        return is_integer(value, FREQUENCY_MIN_HZ * 1000, FREQUENCY_MAX_HZ * 1000)
+    if name == "daily_ms":
+        return is_integer(value, 0, DAY_MS_MAX)
+    is_known = name in ("day", "calibrated_s")
+    return is_known and (value is None or is_integer(value, 0, PLAUSIBLE_UNTIL_S))

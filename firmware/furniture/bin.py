@@ -5,6 +5,7 @@ reports once an hour; alarms and events go at once. A reading that surprises is 
 it counts: a jump of the level after 30 s, a tilt or a heat after 2 s.
 """
 
+from firmware.clock import PLAUSIBLE_UNTIL_S
 from firmware.furniture.battery_role import BatteryRole
 from firmware.furniture.bin_objects import (
     COVER_OPEN,
@@ -30,7 +31,7 @@ from firmware.furniture.filling import SHOTS, Filling, agree
 from firmware.furniture.fire import FireDetector
 from firmware.furniture.quality import PROBABLY_REJECTED
 from firmware.furniture.tilt import Tilt
-from firmware.saved import SavedValues
+from firmware.saved import SavedValues, is_integer
 
 REPORT_INTERVAL_S = 3600
 # A rangefinder that was just switched on has nothing to say, or what it saw before.
@@ -55,9 +56,11 @@ class Furniture:
         self._report = report
         self._saved = SavedValues(board.store, "bin")
         self._state = SavedValues(board.store, "bin-state")
+        self._state.keep(_is_state)
         self._measure_interval_ms = values["measure_interval_s"] * 1000
         self._report_interval_ms = (settings.report_interval_s or REPORT_INTERVAL_S) * 1000
         self._answers = answers = BinObjects(self, board, values, self._saved, clock)
+        self.is_damaged = self._saved.is_damaged or self._state.is_damaged
         self.filling = Filling(answers.container(), answers.values[HIGH], answers.values[LOW])
         self.filling.restore(self._state.get("filling"))
         self.fire = FireDetector(values["fire_centicelsius"])
@@ -262,3 +265,13 @@ class Furniture:
         value = self._answers.value(path)
         if value is not None:
             self._report(path, value, now_ms)
+
+
+def _is_state(name, value):
+    if name == "filling":
+        permille, highest_permille, filled, watched_ms = value
+        return ((permille is None or is_integer(permille, 0, 1000))
+                and is_integer(highest_permille, 0, 1000)
+                and is_integer(filled) and is_integer(watched_ms))
+    is_time = name in ("emptied_s", "emptied_every_s")
+    return (is_time or name == "emptied") and is_integer(value, 0, PLAUSIBLE_UNTIL_S)

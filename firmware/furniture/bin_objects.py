@@ -1,5 +1,6 @@
 """A bin's objects: 3435 (filling level), 3303 (temperature), 3330 (distance), 3429 (tilt)."""
 
+from firmware.furniture.battery_role import PATH_OF_THRESHOLD
 from firmware.furniture.container import Container
 from firmware.furniture.furniture_object import (
     FurnitureObject,
@@ -7,6 +8,8 @@ from firmware.furniture.furniture_object import (
     check_text,
     scaled,
 )
+from firmware.saved import is_integer
+from protocol import data_types, object_table
 from protocol.number import Decimal
 
 FILLING = 3435
@@ -23,6 +26,9 @@ ANGLE, ANGLE_LIMIT, ANGLE_OUT = 1, 5, 6
 
 TILT_LIMIT_MRAD = 785
 _ANGLE_LIMIT_NAME = "3429/5"
+# Written Floats are kept as integers of 10**exponent.
+_EXPONENTS = {(FILLING, 0, HIGH): -1, (FILLING, 0, LOW): -1, (FILLING, 0, VOLUME): -3,
+              (TILT, 0, ANGLE_LIMIT): -3}
 _FILLING_RESOURCES = (
     HEIGHT, PERCENTAGE, LEVEL, HIGH, FULL, LOW, EMPTY, SPEED, FORECAST_FULL, FORECAST_EMPTY,
     OUT_OF_POSITION, WIDTH, INSTALLATION, VOLUME, MATERIALS, EMPTIED, COVER_OPEN, FIRE,
@@ -49,6 +55,7 @@ class BinObjects:
             HIGH: values["high_threshold"] * 10, LOW: values["low_threshold"] * 10,
             INSTALLATION: values["installation"], MATERIALS: "", VOLUME: None,
         }
+        saved.keep(self._is_saved_right)
         self.load()
         resets = (SPEED_RESET, EMPTIED_RESET)
         objects = [FurnitureObject(FILLING, self, _FILLING_RESOURCES, resets)]
@@ -59,6 +66,19 @@ class BinObjects:
         if board.accelerometer is not None:
             objects.append(FurnitureObject(TILT, self, (ANGLE, ANGLE_LIMIT, ANGLE_OUT)))
         self.objects = tuple(objects)
+
+    def _is_saved_right(self, name, value):
+        object_id, _, resource_id = name.partition("/")
+        path = (int(object_id), 0, int(resource_id))
+        if path == PATH_OF_THRESHOLD:
+            return is_integer(value, 0, 100)
+        exponent = _EXPONENTS.get(path, 0)
+        if exponent:
+            if not is_integer(value):
+                return False
+            value = Decimal(value, exponent)
+        self.check(path, data_types.coerce(value, object_table.type_of(path)))
+        return path[0] == TILT or path[2] in self._defaults
 
     def load(self):
         """Take over what is saved, and the settings for the rest."""

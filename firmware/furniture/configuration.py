@@ -1,7 +1,7 @@
 """Resources that servers may write: from the settings until then, over resets afterwards."""
 
 from firmware.lwm2m_object import LwM2MObject, Refused
-from firmware.saved import SavedValues
+from firmware.saved import SavedValues, check_type
 from protocol.coap_message import BAD_REQUEST, NOT_FOUND
 from protocol.number import Decimal
 
@@ -17,6 +17,20 @@ class Configuration:
     def __init__(self, store, defaults):
         self._defaults = defaults
         self._saved = SavedValues(store, KEY)
+
+    def keep(self, objects):
+        """Forget saved values that `objects`, by id, would not take; return whether some were."""
+        def is_right(key, value):
+            owner, resource_id = objects[key >> 16], key & 0xFFFF
+            limits = owner.limits.get(resource_id, (0, 0, 0))
+            if type(value) is not type(self._defaults[key]):
+                return False
+            check_type((owner.object_id, 0, resource_id), value)
+            owner.check(0, resource_id, Decimal(value, limits[2]) if limits[2] else value)
+            return True
+
+        self._saved.keep(is_right)
+        return self._saved.is_damaged
 
     def get(self, object_id, resource_id):
         """Return the written value, else the default."""

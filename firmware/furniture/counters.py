@@ -5,7 +5,7 @@ They are saved every SAVE_INTERVAL_MS while they change, and when the lamp goes 
 of a 60 W lamp. A reset without a power cut costs no energy where the meter chip goes on counting.
 """
 
-from firmware.saved import SavedValues
+from firmware.saved import SavedValues, is_integer
 
 KEY = "meter"
 SAVE_INTERVAL_MS = 900000
@@ -21,6 +21,8 @@ class Counters:
 
     def __init__(self, store):
         self._saved = SavedValues(store, KEY)
+        self._saved.keep(_are_counters)
+        self.is_damaged = self._saved.is_damaged
         (self.energy_mwh, self._chip_mwh, self.lamp_on_ms, self.switches,
          self.was_on) = self._saved.get(0, (0, 0, 0, 0, False))
         self._read_at_ms = None
@@ -48,3 +50,9 @@ class Counters:
         self._saved.put(0, [self.energy_mwh, self._chip_mwh, self.lamp_on_ms, self.switches,
                             self.was_on])
         self._saved.commit()
+
+
+def _are_counters(name, value):
+    energy_mwh, chip_mwh, lamp_on_ms, switches, was_on = value
+    are_integers = [is_integer(each) for each in (energy_mwh, chip_mwh, lamp_on_ms, switches)]
+    return name == 0 and all(are_integers) and isinstance(was_on, bool)

@@ -89,6 +89,9 @@ class Furniture:
         self._by_id = {}
         for lwm2m_object in self.objects:
             self._by_id[lwm2m_object.object_id] = lwm2m_object
+        self.is_damaged = any(
+            [configuration.keep(self._by_id), self.counters.is_damaged, self.override.is_damaged]
+            + [table.is_damaged for table in self._programs])
 
     def _reset_times(self):
         # None until the first call of handle_timeout().

@@ -6,7 +6,7 @@ fee per boot, so that not even a boot loop keeps it for ever. On a switched circ
 another night: there it waits for the clock, which alone can say that it still holds.
 """
 
-from firmware.saved import SavedValues
+from firmware.saved import SavedValues, is_integer
 
 KEY = "override"
 DURATION_S_MAX = 31 * 86400
@@ -21,6 +21,8 @@ class Override:
 
     def __init__(self, store, clock):
         self._saved = SavedValues(store, KEY)
+        self._saved.keep(_is_override)
+        self.is_damaged = self._saved.is_damaged
         self._clock = clock
         self._forget()
 
@@ -100,3 +102,12 @@ class Override:
     def _forget(self):
         self.level = None
         self.start_s = self.end_s = self._deadline_ms = 0
+
+
+def _is_override(name, value):
+    level, start_s, end_s, remaining_s = value
+    if not (is_integer(start_s) and is_integer(end_s) and is_integer(remaining_s)):
+        return False
+    # Of one that waits for its start it is the clock that tells the end.
+    return name == 0 and is_integer(level, 0, 100) and (
+        start_s > 0 or remaining_s <= DURATION_S_MAX)

@@ -5,11 +5,12 @@ calibration), with the bay's number as instance; 3411 on a node with a battery. 
 reported at once with the time of the transition, all bays once an hour.
 """
 
-from firmware.furniture.battery_role import BatteryRole
-from firmware.furniture.bay import Bay
+from firmware.furniture.battery_role import PATH_OF_THRESHOLD, BatteryRole
+from firmware.furniture.bay import Bay, is_bay_state
 from firmware.furniture.furniture_object import FurnitureObject, check_range, check_text
 from firmware.lwm2m_object import Refused
-from firmware.saved import SavedValues
+from firmware.saved import SavedValues, is_integer
+from protocol import data_types, object_table
 from protocol.coap_message import BAD_REQUEST
 from protocol.number import Decimal
 
@@ -52,6 +53,9 @@ class Furniture:
         self._report = report
         self._saved = saved = SavedValues(board.store, "parking")
         self._state = SavedValues(board.store, "bays")
+        self._saved.keep(self._is_saved_right)
+        self._state.keep(is_bay_state)
+        self.is_damaged = self._saved.is_damaged or self._state.is_damaged
         self._values = values
         self.is_locked = False
         self._report_interval_ms = (settings.report_interval_s or REPORT_INTERVAL_S) * 1000
@@ -75,6 +79,16 @@ class Furniture:
             FurnitureObject(CALIBRATION, self, _CALIBRATION_RESOURCES, (RECALIBRATE,), count),
         )
         return objects if self._role is None else objects + (self._role,)
+
+    def _is_saved_right(self, name, value):
+        if name == "type":
+            path = (PARKING, 0, SENSOR_TYPE)
+        else:
+            path = tuple([int(number) for number in name.split("/")])
+        if path[0] == PATH_OF_THRESHOLD[0]:
+            return is_integer(value, 0, 100)
+        self.check(path, data_types.coerce(value, object_table.type_of(path)))
+        return path[0] == PARKING or path[2] in DETECTOR_SETTINGS and is_integer(value)
 
     def _configure(self):
         """Give each detector what servers wrote for its bay, and the settings for the rest."""

@@ -6,7 +6,7 @@ compound operation, other outputs than /3416/0/1.
 
 from firmware.furniture import schedule_syntax
 from firmware.lwm2m_object import LwM2MObject, Refused
-from firmware.saved import SavedValues
+from firmware.saved import SavedValues, check_type, is_integer
 from firmware.timezone import LocalTime, date_of, weekday_of
 from protocol.coap_message import BAD_REQUEST
 from protocol.errors import DecodeError
@@ -36,9 +36,26 @@ class _ProgramObject(LwM2MObject):
     def __init__(self, store, changed):
         self._saved = SavedValues(store, str(self.object_id))
         self._changed = changed
+        self._saved.keep(self._are_instances)
         self.instances = dict(self._saved.get(0, {}))
         # What the store held could not be read, and nothing has been written since.
         self.is_damaged = self._saved.is_damaged
+
+    def _are_instances(self, name, instances):
+        for instance_id in instances:
+            instance = instances[instance_id]
+            for resource_id in tuple(self.defaults) + tuple(self.mandatory) + tuple(instance):
+                self._check_saved((self.object_id, instance_id, resource_id),
+                                  instance[resource_id])
+        return name == 0 and isinstance(instances, dict)
+
+    def _check_saved(self, path, value):
+        kind = self.defaults.get(path[2], self.mandatory.get(path[2]))
+        _require(type(value) is type(kind) and is_integer(path[1], 0, 65534))
+        check_type(path, value)
+        for key in value if isinstance(value, dict) else ():
+            _require(is_integer(key, 0, 65534))
+        self.check(path[1], path[2], value)
 
     def instance_ids(self):
         return tuple(sorted(self.instances))
