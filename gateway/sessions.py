@@ -183,6 +183,9 @@ class Sessions:
         session = self._by_endpoint.get(endpoint)
         if session is None:
             return False
+        if self._endpoint_by_peer.get(session.peer) != endpoint:
+            # Another node has its address now (NAT): what is sent there reaches that one.
+            return False
         if not session.registration.is_queue_mode:
             return True
         seen_ms = self._seen_ms.get(endpoint)

@@ -244,3 +244,19 @@ def test_endless_registering_leaves_nothing_behind():
             sessions.deregister(session.id)
     assert len(sessions) <= 7 and len(sessions._deadlines) < 200
     assert len(sessions._seen_ms) <= 7 and len(sessions._watched_ms) <= 7
+
+
+def test_node_whose_address_another_one_took_is_not_asked_there():
+    sessions = new_sessions()
+    sessions.register(named("a"), "peer", 0)
+    sessions.register(named("b"), "peer", 1)
+    assert not sessions.is_awake("a", 2) and sessions.is_awake("b", 2)
+    assert sessions.state("a", 2) == "sleeping"
+
+
+def test_node_that_updates_from_elsewhere_can_be_asked_again():
+    sessions = new_sessions()
+    first = sessions.register(named("a"), "peer", 0)
+    sessions.register(named("b"), "peer", 1)
+    sessions.update(first.id, (), None, b"", "other", 2)
+    assert sessions.is_awake("a", 3) and sessions.get("a").peer == "other"
