@@ -119,6 +119,9 @@ class StateReports:
     def attend(self, session: Session) -> None:
         pass
 
+    def superseded(self, session: Session) -> None:
+        pass
+
     def ended(self, session: Session) -> None:
         for broker in self._brokers:
             broker.node_state(session.endpoint, "gone")

@@ -77,6 +77,10 @@ class NodeCare:
         if self._is_needed(session):
             self._start(session.endpoint)
 
+    def superseded(self, session: Session) -> None:
+        """Forget what a node has forgotten, or would not know from its new address."""
+        self.ended(session)
+
     def ended(self, session: Session) -> None:
         """Forget a registration that is over."""
         self._cares.pop(session.id, None)

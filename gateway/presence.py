@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from gateway.store import Store, StoreError
 MANUFACTURER = "/3/0/0"
 OUR_MANUFACTURER = "Faubourg"
 KNOWN_NODES_PER_REGISTERED_MAX = 4
-"""Nodes that are gone stay known; beyond so many times the limit nobody new is let in."""
+"""Nodes that are gone stay known; beyond so many times the limit the longest gone is forgotten."""
 
 log = logging.getLogger("gateway.presence")
 
@@ -33,8 +34,11 @@ class Follower(Protocol):
     def attend(self, session: Session) -> None:
         """A node spoke and listens: do what waits for it."""
 
+    def superseded(self, session: Session) -> None:
+        """A node registered anew, or moved: what was begun at it as it was counts no more."""
+
     def ended(self, session: Session) -> None:
-        """A registration is over: replaced, deregistered or expired."""
+        """A registration is over: deregistered or expired."""
 
 
 class Presence:
@@ -100,13 +104,12 @@ class Presence:
     async def register(self, request: Incoming) -> str:
         """Register a node; return its location's last level once the registration is durable."""
         wanted = registration.parse(request.queries, request.content_format, request.payload)
-        if wanted.endpoint not in self._rows and len(self._rows) >= self._known_max:
-            raise Refused("5.03", "this gateway has no room for more nodes")
         session = self._sessions.register(wanted, request.remote, self._now_ms())
-        events = self._take_events()
+        # Whether or not it can be stored: in memory the registration has changed.
+        self._dispatch(self._take_events())
+        await self._forget_gone(session.endpoint)
         await self._save(self._row_of(session))
         self.counters["registrations"] += 1
-        self._dispatch(events)
         for follower in self._followers:
             follower.registered(session)
         return session.id
@@ -121,7 +124,7 @@ class Presence:
             request.remote,
             self._now_ms(),
         )
-        events = self._take_events()
+        self._dispatch(self._take_events())
         row, before = self._row_of(session), self._rows.get(session.endpoint)
         times = {"updated_ms": 0, "seen_ms": 0}
         if before is None or replace(row, **times) != replace(before, **times):
@@ -130,7 +133,6 @@ class Presence:
             self._rows[session.endpoint] = row
             self._stale_rows.add(session.endpoint)
         self.counters["updates"] += 1
-        self._dispatch(events)
         self.attend(session)
 
     async def deregister(self, registration_id: str, request: Incoming) -> None:
@@ -169,43 +171,63 @@ class Presence:
         await asyncio.gather(*(self._store.save_node(row) for row in rows))
 
     async def _save(self, row: NodeRow) -> None:
+        # Known before it is durable, so that what is saved meanwhile builds upon it.
+        before = self._rows.get(row.endpoint)
+        self._rows[row.endpoint] = row
         try:
             await self._store.save_node(row)
         except StoreError as error:
+            if before is None:
+                self._rows.pop(row.endpoint, None)
+            elif self._rows.get(row.endpoint) is row:
+                self._rows[row.endpoint] = before
             self.counters["not stored"] += 1
             raise Refused("5.03", "the registration cannot be stored now") from error
-        self._rows[row.endpoint] = row
         self._stale_rows.discard(row.endpoint)
+
+    async def _forget_gone(self, endpoint: str) -> None:
+        """Make room for a new node among those that are known."""
+        if endpoint in self._rows or len(self._rows) < self._known_max:
+            return
+        gone = [row for row in self._rows.values() if row.registration_id is None]
+        if gone:
+            longest = min(gone, key=lambda row: row.seen_ms).endpoint
+            del self._rows[longest]
+            self._stale_rows.discard(longest)
+            with suppress(StoreError):  # then it comes back with the next start
+                await self._store.delete_node(longest)
 
     async def _end(self, events: list[Event]) -> None:
         self._dispatch(events)
-        for event in events:
-            endpoint = event.session.endpoint
-            row = self._rows.get(endpoint)
-            if row is None:
-                continue  # its Register was never answered, nor stored
-            self._rows[endpoint] = replace(row, registration_id=None)
-            try:
-                await self._store.delete_registration(endpoint)
-            except StoreError:
-                # It comes back with the next start, and expires once more.
-                log.exception("the end of a registration could not be stored")
+        await asyncio.gather(*(self._end_row(event.session.endpoint) for event in events))
+
+    async def _end_row(self, endpoint: str) -> None:
+        row = self._rows.get(endpoint)
+        if row is None:
+            return
+        self._rows[endpoint] = replace(row, registration_id=None)
+        try:
+            await self._store.delete_registration(endpoint)
+        except StoreError:
+            # It comes back with the next start, and expires once more.
+            log.exception("the end of a registration could not be stored")
 
     def _dispatch(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, Ended):
                 self.counters[event.reason] += 1
-                self._tell_ended(event.session)
+                for follower in self._followers:
+                    follower.ended(event.session)
             elif isinstance(event, Updated):
                 if event.before.peer != event.session.peer:
                     # Its observations were made with its old address: they have to be made anew.
-                    self._tell_ended(event.before)
+                    self._tell_superseded(event.before)
             elif event.replaced is not None:
-                self._tell_ended(event.replaced)
+                self._tell_superseded(event.replaced)
 
-    def _tell_ended(self, session: Session) -> None:
+    def _tell_superseded(self, session: Session) -> None:
         for follower in self._followers:
-            follower.ended(session)
+            follower.superseded(session)
 
     def _take_events(self) -> list[Event]:
         return list(iter(self._sessions.next_event, None))
