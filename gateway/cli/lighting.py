@@ -61,7 +61,13 @@ def report_result(command: dict, as_json: bool, done: str) -> None:
             click.echo(done)
         return
     if command["result"] is None:
-        raise ApiError(f"no result yet: the node has not answered ({command['state']}). See "
-                       f"'faubourg commands list'; 'faubourg commands cancel {command['id']}' "
-                       "takes it back.")
+        raise ApiError("no result yet: " + _WAITING[command["state"]].format(**command))
     raise ApiError(f"the command {command['result']}: {command['detail']}")
+
+
+_WAITING = {
+    "queued": "the node sleeps or is away; the gateway keeps the command until it expires. "
+              "'faubourg commands cancel {id}' takes it back.",
+    "sent": "the node has not answered yet; the gateway repeats the command until it expires. "
+            "'faubourg commands list' shows what becomes of it.",
+}
