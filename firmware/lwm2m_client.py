@@ -13,6 +13,8 @@ UPDATE_MARGIN_MS = 93000
 SHUTDOWN_WAIT_MS = 5000
 BUSY_WAIT_MS = 10000
 RETRY_EXPONENT_MAX = 16
+# Whatever a server has written: a Register that was refused is not repeated sooner.
+RETRY_MS_MIN = 1000
 
 IDLE, WAITING, REGISTERING, REGISTERED, LEAVING, DISABLED, STOPPED = range(7)
 
@@ -82,6 +84,8 @@ class Client:
         # Lifetime, binding and object list of the request under way.
         self._offered = None
         self._is_disabling = False
+        # A server that has no time is asked nothing before.
+        self._busy_until_ms = 0
 
     def start(self, now_ms, spread_ms):
         """Register after a random part of `spread_ms`."""
@@ -165,7 +169,7 @@ class Client:
             self.reregister(now_ms, "4.04")
         elif code >> 5 == 5:
             # The server has a bad moment; the registration may well outlive it.
-            self._due_ms = now_ms + BUSY_WAIT_MS + below(self._random_bytes, BUSY_WAIT_MS)
+            self._wait_for_busy(now_ms)
         else:
             self._lose(_text(code))
             self._retry(_text(code), now_ms)
@@ -178,10 +182,14 @@ class Client:
             return
         if self.state == REGISTERED:
             if reason == "busy":
-                self._due_ms = now_ms + BUSY_WAIT_MS
+                self._wait_for_busy(now_ms)
                 return
             self._lose(reason)
         self._retry(reason, now_ms)
+
+    def _wait_for_busy(self, now_ms):
+        wait_ms = BUSY_WAIT_MS + below(self._random_bytes, BUSY_WAIT_MS)
+        self._due_ms = self._busy_until_ms = now_ms + wait_ms
 
     def _run_registered(self, now_ms, is_due):
         if self.handle is not None:
@@ -189,6 +197,8 @@ class Client:
         server = self._server
         if server.take_disable():
             self._leave(True, now_ms)
+            return
+        if now_ms < self._busy_until_ms:
             return
         offer = self._offer()
         if is_due or server.take_update() or self._is_update_wanted or offer != self._announced:
@@ -272,7 +282,7 @@ class Client:
         else:
             delay_ms = timer_s * 1000 << min(attempt, RETRY_EXPONENT_MAX)
             delay_ms = min(delay_ms, max(sequence_delay_s, timer_s) * 1000)
-        delay_ms = below(self._random_bytes, delay_ms) + 1
+        delay_ms = max(below(self._random_bytes, delay_ms), RETRY_MS_MIN)
         self._events.append(RegistrationRefused(reason, delay_ms))
         self._wait(now_ms + delay_ms)
 

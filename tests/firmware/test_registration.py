@@ -255,6 +255,27 @@ def test_a_server_error_at_an_update_keeps_the_registration():
     assert kinds(street) == [Registered]
 
 
+def test_a_server_that_is_busy_is_not_besieged_with_a_change():
+    street = Street()
+    street.answers["update"] = coap.SERVICE_UNAVAILABLE
+    assert street.write("1/0/1", "600") == "2.04"
+    street.advance(100000)
+    assert 5 <= talk(street).count("update") == len(talk(street)) <= 10
+    street.answers.clear()
+    street.advance(20000)
+    assert "lt=600" in street.requests[-1].queries
+
+
+def test_retry_values_of_zero_do_not_besiege_a_server_that_refuses():
+    street = Street()
+    for path, text in (("1/0/17", "1"), ("1/0/18", "1"), ("1/0/19", "0")):
+        assert street.write(path, text) == "2.04"
+    street.answers.update({"update": coap.NOT_FOUND, "register": coap.FORBIDDEN})
+    street.request(coap.POST, "1/0/8")
+    street.advance(60000)
+    assert 10 < len(street.names()) <= 62
+
+
 def test_a_new_address_brings_a_new_registration():
     street = Street()
     street.board.radio.addresses = ("192.0.2.8",)
