@@ -36,6 +36,7 @@ class NodeReports:
         self._clock = clock
         self._on_stored = on_stored
         self._under_way = 0
+        self._is_closed = False
         self._idle = asyncio.Event()
         self.counters: Counter[str] = Counter()
 
@@ -45,6 +46,8 @@ class NodeReports:
         4.04: the peer, or an object instance in the pack, is not registered. 4.15: neither SenML
         JSON nor CBOR. 4.00: malformed. 5.03: it cannot be kept now, send it again later.
         """
+        if self._is_closed:
+            raise Refused("5.03", "the gateway is stopping")
         self._under_way += 1
         try:
             await self._receive(request)
@@ -53,8 +56,9 @@ class NodeReports:
             if not self._under_way:
                 self._idle.set()
 
-    async def idle(self) -> None:
-        """Wait until no pack is being stored. At a stop."""
+    async def close(self) -> None:
+        """Take no more packs, and wait until none is being stored."""
+        self._is_closed = True
         if self._under_way:
             self._idle.clear()
             await self._idle.wait()

@@ -128,7 +128,7 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._reports.idle()
+        await self._reports.close()
         await self._observations.close()
         await self._context.shutdown()
         with contextlib.suppress(StoreError):
@@ -308,7 +308,8 @@ class Gateway:
             uplink.result_ready()
 
     def _on_malformed(self, peer: Peer) -> None:
-        self._site.malformed(peer)
+        # By the name that its requests have: one peer, one line.
+        self._site.malformed(self._context.address(peer))
 
     def _is_awake(self, endpoint: str) -> bool:
         return self._sessions.is_awake(endpoint, self._now_ms())

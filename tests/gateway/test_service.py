@@ -1,6 +1,7 @@
 """The whole gateway with clients made with aiocoap: registering, sending, restarting."""
 
 import asyncio
+import contextlib
 
 import pytest
 from aiocoap import DELETE, POST
@@ -195,5 +196,38 @@ def test_malformed_register_disturbs_nobody(tmp_path):
             assert (await node.register()).code.dotted == "2.01"
             status = await gateway.status()
             assert status.counters["requests: refused 4.00"] == 2
+
+    run(case())
+
+
+def test_gateway_stops_while_nodes_go_on_sending(tmp_path):
+    async def endless(node, codes):
+        while True:
+            codes.append((await node.send(PACK)).code.dotted)
+
+    async def case():
+        codes = []
+        async with contextlib.AsyncExitStack() as stack:
+            house = contextlib.AsyncExitStack()
+            gateway, port = await house.enter_async_context(running(tmp_path))
+            commit = gateway.store.commit_pack
+
+            async def slow(rows, urgent):
+                await asyncio.sleep(0.1)
+                return await commit(rows, urgent)
+
+            gateway.store.commit_pack = slow
+            sending = []
+            for number in range(4):
+                node = await stack.enter_async_context(client(port))
+                await node.register(f"n{number}")
+                sending.append(asyncio.ensure_future(endless(node, codes)))
+                await asyncio.sleep(0.025)
+            await until(lambda: len(codes) > 8)
+            async with asyncio.timeout(10):
+                await house.aclose()
+            for each in sending:
+                each.cancel()
+        assert set(codes) <= {"2.04", "5.03"}
 
     run(case())
