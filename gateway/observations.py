@@ -18,6 +18,7 @@ from gateway import coap_content as content
 from gateway.clock import Clock
 from gateway.coap_content import Path
 from gateway.coap_context import CoapContext
+from gateway.coap_log import PeerLog
 from gateway.operations import (
     IMPOSSIBLE,
     NO_ANSWER,
@@ -98,6 +99,7 @@ class Observations:
         self._on_stored = on_stored
         self._by_key: dict[tuple[str, Path], _Observation] = {}
         self._tasks: set[asyncio.Task] = set()
+        self._peer_log = PeerLog(log)
         self.counters: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -259,20 +261,23 @@ class Observations:
             if observation.is_stored:
                 await self._store_leaves(observation, leaves, time_ms)
         except (StoreError, error.Error, TimeoutError) as failure:
-            log.warning("notification of %r not kept: %s", observation.session.endpoint, failure)
+            self._warn(observation, f"notification not kept: {failure}")
             self.counters["not stored"] += 1
             if acknowledgement is not None and acknowledgement.is_held:
                 acknowledgement.drop()
             return
         except ProtocolError as failure:
             # Repeating it would not make it better: it is acknowledged, and counted.
-            log.warning("notification of %r malformed: %s", observation.session.endpoint, failure)
+            self._warn(observation, f"notification malformed: {failure}")
             self.counters["malformed"] += 1
             leaves = []
         if acknowledgement is not None and acknowledgement.is_held:
             acknowledgement.send()
         if is_newest and leaves:
             self._show(observation, tuple(PathValue.of(leaf) for leaf in leaves))
+
+    def _warn(self, observation: _Observation, what: str) -> None:
+        self._peer_log.warning(observation.session.endpoint, what, self._clock.monotonic_s())
 
     async def _store_leaves(self, observation: _Observation, leaves: list, time_ms: int) -> None:
         records = [Record(lwm2m_path.render(path), value) for path, value in leaves]
