@@ -1,6 +1,7 @@
 """LwM2M clients made with aiocoap alone, as other people's are: nothing of ours is in them."""
 
 import asyncio
+import struct
 
 import aiocoap
 from aiocoap import resource
@@ -88,6 +89,12 @@ class ForeignClient:
     async def send(self, payload, content_format=SENML_JSON):
         """Send a pack; return the answer."""
         return await self.ask(aiocoap.POST, ("dp",), (), payload, content_format)
+
+
+def tlv_double(value):
+    """Return resource 5700 with a Float of 64 bits in TLV (OMA LwM2M Core 7.4.5)."""
+    # A resource (11), 16 bits of id, one byte of length.
+    return b"\xe8" + struct.pack(">HBd", 5700, 8, value)
 
 
 async def eventually(condition, limit_s=60):

@@ -100,9 +100,9 @@ class Reception:
         self._muted_port = None
         self.port = self._socket.getsockname()[1]
 
-    def take(self):
-        """Return the node's own port, once it is registered and muted (1/0/23)."""
-        until(self._turn, "a node")
+    def take(self, node):
+        """Return the port of the process `node`, once it is registered and muted (1/0/23)."""
+        until(self._turn, node.said)
         self._socket.close()
         return self._muted_port
 

@@ -2,13 +2,20 @@
 
 import asyncio
 import json
-import struct
 from functools import partial
 
 import pytest
 
 from gateway.uplinks import topics
-from tests.street.foreign_client import SENML_JSON, TEXT, TLV, ForeignClient, Values, eventually
+from tests.street.foreign_client import (
+    SENML_JSON,
+    TEXT,
+    TLV,
+    ForeignClient,
+    Values,
+    eventually,
+    tlv_double,
+)
 from tests.street.processes import until
 from tests.street.subscriber import Subscriber
 
@@ -32,11 +39,6 @@ def gateway(new_gateway, broker):
 
 def run(scenario):
     asyncio.run(asyncio.wait_for(scenario, LIMIT_S))
-
-
-def tlv_double(value):
-    # OMA LwM2M Core 7.4.5: a resource (11), 16 bits of id, one byte of length.
-    return b"\xe8" + struct.pack(">HBd", 5700, 8, value)
 
 
 def listed(gateway, endpoint):

@@ -23,7 +23,7 @@ def lamp(new_node):
     node.heap *= 2
     node.see(lux=500)
     node.start()
-    node.client = CoapClient(node.folder / "client", reception.take(), reception.port)
+    node.client = CoapClient(node.folder / "client", reception.take(node), reception.port)
     yield node
     assert node.errors.read_text() == ""
 

@@ -189,6 +189,8 @@ def test_malformed_command_is_answered_and_disturbs_nothing(street, payload):
     assert json.loads(answer.payload)["result"] == "failed"
     assert answer.properties.CorrelationData == correlation
     assert street.gateway.command_line("ping", street.lamp.endpoint).returncode == 0
+    said = [line for line in street.gateway.log() if "command refused" in line]
+    assert 1 <= len(said) <= 1 + int((time.time() - street.started_s) / 60)
 
 
 def test_bin_that_gets_full_says_so_at_once(street):

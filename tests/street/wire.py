@@ -1,0 +1,75 @@
+"""A UDP socket that says what it likes to one peer, well formed or not."""
+
+import contextlib
+import random
+import socket
+
+from protocol import coap_message as coap
+from protocol.errors import DecodeError
+from tests.street.processes import LIMIT_S
+
+QUIET_S = 0.05
+
+
+class Wire:
+    """A socket, bound to `own_port` if one is given, towards `port` of the loopback interface."""
+
+    def __init__(self, port, own_port=0):
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", own_port))
+        self._socket.connect(("127.0.0.1", port))
+        self._mid = random.randrange(1 << 16)
+        self.name = "127.0.0.1:%d" % self._socket.getsockname()[1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._socket.close()
+
+    def say(self, datagram):
+        """Send bytes."""
+        with contextlib.suppress(ConnectionRefusedError):
+            self._socket.send(datagram)
+
+    def hear(self):
+        """Return the next message that is one."""
+        self._socket.settimeout(LIMIT_S)
+        while True:
+            with contextlib.suppress(DecodeError, ConnectionRefusedError):
+                return coap.decode(self._socket.recv(2000))
+
+    def drain(self):
+        """Throw away what comes until nothing comes for a moment."""
+        self._socket.settimeout(QUIET_S)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                with contextlib.suppress(ConnectionRefusedError):
+                    self._socket.recv(2000)
+
+    def request(self, code, path, payload=b"", content_format=None, options=()):
+        """Return (the bytes of a confirmable request, its token); `path` may have queries."""
+        self._mid = (self._mid + 1) % (1 << 16)
+        token = self._mid.to_bytes(2, "big")
+        path, _, queries = path.partition("?")
+        given = [(coap.URI_PATH, part.encode()) for part in path.split("/") if part]
+        given += [(coap.URI_QUERY, query.encode()) for query in queries.split("&") if query]
+        if content_format is not None:
+            given.append((coap.CONTENT_FORMAT, coap.encode_uint(content_format)))
+        given = sorted([*given, *options], key=lambda option: option[0])
+        message = coap.Message(coap.CON, code, self._mid, token, given, payload)
+        return coap.encode(message), token
+
+    def ask(self, code, path, payload=b"", content_format=None, options=()):
+        """Return the code of the answer to a confirmable request, as "2.05"."""
+        return self.answer(code, path, payload, content_format, options)[0]
+
+    def answer(self, *arguments):
+        """Return (code, payload) of the answer to a confirmable request."""
+        datagram, token = self.request(*arguments)
+        self.say(datagram)
+        while True:
+            message = self.hear()
+            if message.token == token and not coap.is_request(message.code) and message.code:
+                return f"{message.code >> 5}.{message.code & 31:02}", message.payload
