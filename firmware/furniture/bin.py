@@ -38,6 +38,8 @@ REPORT_INTERVAL_S = 3600
 SHOTS_SKIPPED = 3
 SHOT_INTERVAL_MS = 170
 CONFIRM_MS = 30000
+# A level that jumps again each time (a lid that flaps) is no reason to measure for ever.
+CONFIRMATIONS_MAX = 3
 LOOK_MS = 60000
 WATCH_MS = 2000
 
@@ -75,6 +77,7 @@ class Furniture:
         self._role = BatteryRole(board.battery, self._saved, report) if self.is_sleepy else None
         self.objects = answers.objects + ((self._role,) if self.is_sleepy else ())
         self._shots = []
+        self._confirmations = 0
         self._skip = 0
         self._is_first = True
         self._measure_ms = 0
@@ -199,9 +202,11 @@ class Furniture:
             filling.reject(PROBABLY_REJECTED)
         elif filling.update(self._shots, now_ms):
             self._count_emptying(now_ms)
-        if filling.is_unconfirmed:
+        if filling.is_unconfirmed and self._confirmations < CONFIRMATIONS_MAX:
+            self._confirmations += 1
             self._measure_ms = min(self._measure_ms, now_ms + CONFIRM_MS)
             return
+        self._confirmations = 0
         self._report_changes(before, now_ms)
         if now_ms >= self._report_ms:
             self._report_ms = now_ms + self._report_interval_ms

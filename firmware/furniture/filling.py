@@ -102,6 +102,7 @@ class Filling:
     def reject(self, quality):
         """Keep what is known, under the `quality` of a measurement that says nothing."""
         self._candidate_permille = None
+        self.is_unconfirmed = False
         self.quality = quality
         if quality == REJECTED:
             self.quality_level = 0

@@ -139,6 +139,51 @@ def test_fire_is_reported_within_seconds_of_the_look_that_sees_it():
     assert one.read(3435, 0, 22) is True
 
 
+def test_level_that_never_settles_costs_no_battery_and_no_reports():
+    one = street()
+    one.run(60)
+    one.reports.clear()
+    restless = [100, 300, 500, 700, 200]
+    shots = []
+
+    def measure_mm():
+        shots.append(None)
+        return restless[(len(shots) - 1) // 8 % 5]
+
+    one.board.measure_mm = measure_mm
+    one.run(4 * HOUR_S)
+    assert len(shots) <= 4 * 4 * 4 * 8
+    assert one.reported((3435, 0, 6042))[:3] == [3, 3, 3]
+
+
+def test_bin_that_falls_while_a_jump_waits_goes_on_reporting():
+    one = street()
+    one.run(60)
+    one.board.distance_mm = 300
+    while not one.furniture.filling.is_unconfirmed:
+        one.run(1)
+    one.board.vector_mg = (1000, 0, 0)
+    one.run(60)
+    one.reports.clear()
+    one.run(3 * HOUR_S)
+    assert len(one.reported((3435, 0, 2))) == 3
+
+
+def test_accelerometer_that_fails_in_a_fall_is_not_asked_for_ever():
+    one = street()
+    one.run(60)
+    vectors = [(1000, 0, 0)]
+    reads = []
+
+    def read_mg():
+        reads.append(None)
+        return vectors.pop() if vectors else None
+
+    one.board.read_mg = read_mg
+    one.run(HOUR_S)
+    assert 60 <= len(reads) <= 70
+
+
 def test_fallen_bin_is_out_of_position():
     one = street()
     one.run(60)
