@@ -145,7 +145,7 @@ class MqttUplink:
 
     async def _serve(self, connection: MqttConnection) -> None:
         """Serve one connection until it is lost: raises MqttError, or StoreError."""
-        self.state = "connected"
+        self.state = "subscribing"
         self._in_flight = 0
         # What comes now may be answered, whatever was refused on the last connection.
         self._refusals_in_a_row = self._not_before_ms = 0
@@ -295,9 +295,12 @@ class MqttUplink:
     async def _subscribe(self, connection: MqttConnection) -> None:
         while True:
             try:
-                return await connection.subscribe(topics.commands_filter(self._gateway_id))
+                await connection.subscribe(topics.commands_filter(self._gateway_id))
+                self.state = "connected"
+                return
             except SubscriptionRefused as error:
                 # Readings are sent all the same.
+                self.state = f"connected, but {error}"
                 self._pump.note("uplink_refused", str(error))
                 await asyncio.sleep(REFUSED_MAX_S)
 
