@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from gateway import resource_types
 from gateway.readings import CONTENT_FORMATS, Readings, plain_value
 from gateway.registration import Registration
 from gateway.rows import Value
-from protocol import lwm2m_content, lwm2m_path, object_table, senml, senml_json
+from protocol import lwm2m_content, lwm2m_path, senml, senml_json
 from protocol.errors import DecodeError
 from protocol.senml import Record
 
@@ -23,21 +24,33 @@ Leaf = tuple[Path, Value]
 _SENML = (SENML_CBOR, SENML_JSON)
 
 
-def formats_to_accept(registration: Registration) -> tuple[int | None, ...]:
-    """Return what to ask for in a Read, best first; None leaves the choice to the client.
+def formats_to_accept(registration: Registration, path: Path) -> tuple[int | None, ...]:
+    """Return what to ask for in a Read of `path`, best first; None leaves the choice to the client.
 
     A 1.0 client has TLV, a later one should have SenML CBOR; one that lists formats means them.
+    One resource of a 1.0 client is asked for in text, which shows the value of a resource whose
+    type nobody knows, and which is all that the smallest clients have.
     """
-    return (*_known(registration, (SENML_CBOR, SENML_JSON, TLV)), None)
+    known = _known(registration, (SENML_CBOR, SENML_JSON, TLV))
+    if registration.version == "1.0" and resource_types.is_plain(path):
+        return (TEXT, *known, None)
+    return (*known, None)
 
 
-def formats_to_write(registration: Registration, value: Value | None) -> tuple[int, ...]:
-    """Return what to write in, best first: `value` at one resource, or None for several."""
+def formats_to_write(
+    registration: Registration, path: Path, value: Value | None
+) -> tuple[int, ...]:
+    """Return what to write in, best first: `value` at the resource `path`, or None for several.
+
+    What an operator wrote for a resource of unknown type goes as text: the client knows the type.
+    """
     if value is None:
         return _known(registration, (SENML_CBOR, SENML_JSON, TLV))
     single = OPAQUE if isinstance(value, bytes) else TEXT
     if registration.version == "1.0":
         return (single, TLV)
+    if isinstance(value, str) and resource_types.type_of(path) is None:
+        return (TEXT, *_known(registration, (SENML_CBOR, SENML_JSON, TLV)))
     # Text is the one format that every client of every version has for a single resource.
     return tuple(dict.fromkeys((*_known(registration, (SENML_CBOR, SENML_JSON)), single, TLV)))
 
@@ -56,7 +69,7 @@ def _known(registration: Registration, formats: Sequence[int]) -> tuple[int, ...
 
 def encode(content_format: int, base: Path, leaves: Sequence[Leaf]) -> bytes:
     """Return the payload that carries `leaves`, all below `base`. Raises ProtocolError."""
-    return lwm2m_content.encode(content_format, base, leaves, object_table.type_of)
+    return lwm2m_content.encode(content_format, base, leaves, resource_types.type_of)
 
 
 def encode_paths(content_format: int, paths: Sequence[Path]) -> bytes:
@@ -78,7 +91,7 @@ def decode(content_format: int | None, base: Path, payload: bytes) -> list[Leaf]
     if number in CONTENT_FORMATS:
         return decode_senml(number, payload)
     try:
-        leaves = lwm2m_content.decode(number, base, payload, object_table.type_of)
+        leaves = lwm2m_content.decode(number, base, payload, resource_types.type_of)
     except DecodeError:
         leaves = lwm2m_content.decode(number, base, payload, lambda path: None)
     return [(path, plain_value(value)) for path, value in leaves]

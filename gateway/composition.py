@@ -18,6 +18,7 @@ from gateway.uplinks import mqtt_client
 from gateway.uplinks.file import FileUplink
 from gateway.uplinks.mqtt import Connect, MqttUplink, OnCommand
 from gateway.uplinks.pump import Pump
+from gateway.uplinks.senml_pack import UnitsOf
 
 LOCK = "faubourg.lock"
 
@@ -83,11 +84,12 @@ class UplinkBuilder:
         random: Random,
         new_executor: Callable[[], Executor],
         on_command: OnCommand,
+        units_of: UnitsOf,
     ) -> Uplinks:
         """Return each uplink with its pump, by its name."""
         built: Uplinks = {}
         for name, uplink in settings.uplink.items():
-            pump = Pump(name, store, clock.unix_ms)
+            pump = Pump(name, store, clock.unix_ms, units_of)
             if isinstance(uplink, FileSettings):
                 built[name] = (pump, FileUplink(uplink, pump, new_executor(), random.random))
             else:

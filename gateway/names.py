@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gateway import resource_types
 from gateway.rows import Value
-from protocol import data_types, lwm2m_path, object_names, object_table, text
+from protocol import data_types, lwm2m_path, object_names, text
 from protocol.data_types import ObjectLink
 from protocol.errors import ProtocolError
 from protocol.number import Decimal
@@ -78,7 +79,7 @@ def parse_value(path: Path, written: Any) -> Value:
     hexadecimal for Opaque); a number or a boolean is taken as it is. Of a resource that the table
     does not know, text stays text. Raises UnknownName with what the type allows.
     """
-    data_type = object_table.type_of(path)
+    data_type = resource_types.type_of(path)
     try:
         if isinstance(written, str):
             return _from_text(written, data_type)

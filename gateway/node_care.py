@@ -15,13 +15,16 @@ from gateway.rows import ObservationRow
 from gateway.sessions import Session, Sessions
 from gateway.store import StoreError
 from gateway.time_service import TimeService
-from protocol import lwm2m_path
+from gateway.uplinks.senml_pack import SENSOR_UNITS
+from protocol import lwm2m_path, object_table
 
 FAILURES_MAX = 5
 """Times in a row a node may not answer; then it is left alone until it registers anew."""
 
 # Manufacturer, model, serial number, versions; the user's name for it and the asset number.
 FACTS: dict[Path, tuple[int, ...]] = {(3, 0): (0, 1, 2, 3, 17, 18, 19), (3410, 0): (3, 4)}
+UNITS_READ_MAX = 32
+"""Sensors of one node that are asked in what they measure: IPSO leaves that to resource 5701."""
 
 log = logging.getLogger("gateway.care")
 
@@ -107,8 +110,7 @@ class NodeCare:
     def _care_of(self, session: Session) -> _Care:
         care = self._cares.get(session.id)
         if care is None:
-            instances = session.registration.objects.instances
-            care = _Care([path for path in FACTS if path in instances])
+            care = _Care(_facts_of(session))
             self._cares[session.id] = care
         return care
 
@@ -175,11 +177,12 @@ class NodeCare:
         await self._runner.run(session.endpoint)
 
     async def _read_facts(self, session: Session, path: Path) -> None:
+        wanted = {(resource_id,) for resource_id in FACTS.get(path, ())}
         result = await self._operations.perform(session.endpoint, Operation("read", path))
         facts = {
             lwm2m_path.render(value.path): value.value
             for value in result.values
-            if len(value.path) == 3 and value.path[2] in FACTS[path]
+            if value.path == path or value.path[2:] in wanted
         }
         if facts:
             await self._presence.save_facts(session.endpoint, facts)
@@ -196,3 +199,13 @@ class NodeCare:
             detail = f"{result.code} {result.detail}"
             log.info("%r: %s cannot be observed: %s", session.endpoint, path, detail)
         return is_kept
+
+
+def _facts_of(session: Session) -> list[Path]:
+    instances = session.registration.objects.instances
+    sensors = [
+        (*path, SENSOR_UNITS)
+        for path in sorted(instances)
+        if len(path) == 2 and object_table.resource(path[0], SENSOR_UNITS)
+    ]
+    return [path for path in FACTS if path in instances] + sensors[:UNITS_READ_MAX]

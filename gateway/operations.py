@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from aiocoap import Message, error
@@ -187,14 +187,15 @@ class Operations:
         def message(accept: int | None) -> Message:
             return _message(session, codes.GET, operation.path, accept=accept)
 
-        accepted = content.formats_to_accept(session.registration)
-        return await self._negotiate(session, "read", accepted, message, operation.path)
+        accepted = content.formats_to_accept(session.registration, operation.path)
+        kind = "read in text" if accepted[0] == content.TEXT else "read"
+        return await self._negotiate(session, kind, accepted, message, operation.path)
 
     async def _write(self, session: Session, operation: Operation) -> OperationResult:
         is_several = bool(operation.leaves)
         leaves = operation.leaves or ((operation.path, operation.value),)
         formats = content.formats_to_write(
-            session.registration, None if is_several else operation.value
+            session.registration, operation.path, None if is_several else operation.value
         )
         code = codes.PUT if operation.is_replacing or not is_several else codes.POST
 
@@ -206,7 +207,10 @@ class Operations:
         return await self._negotiate(session, kind, formats, message, operation.path)
 
     async def _create(self, session: Session, operation: Operation) -> OperationResult:
-        formats = content.formats_to_write(session.registration, None)
+        if not operation.leaves:
+            # Not an empty pack either: clients refuse it as malformed.
+            return await self._ask(_message(session, codes.POST, operation.path), operation.path)
+        formats = content.formats_to_write(session.registration, operation.path, None)
 
         def message(number: int) -> Message:
             payload = content.encode(number, operation.path, operation.leaves)
@@ -234,12 +238,25 @@ class Operations:
         return await self._ask(message, operation.path)
 
     async def _read_composite(self, session: Session, operation: Operation) -> OperationResult:
+        if session.registration.version == "1.0":
+            return await self._read_each(session, operation)
+
         def message(number: int) -> Message:
             payload = content.encode_paths(number, operation.paths)
             return _message(session, codes.FETCH, (), payload, number, number)
 
         formats = content.composite_formats(session.registration)
         return await self._negotiate(session, "composite", formats, message, ())
+
+    async def _read_each(self, session: Session, operation: Operation) -> OperationResult:
+        """Read path by path: 1.0 has no composite operations. Ends at the first refusal."""
+        values: list[PathValue] = []
+        for path in operation.paths:
+            result = await self._read(session, replace(operation, path=path))
+            if not result.is_success:
+                return result
+            values.extend(result.values)
+        return OperationResult("2.05", tuple(values))
 
     async def _write_composite(self, session: Session, operation: Operation) -> OperationResult:
         def message(number: int) -> Message:

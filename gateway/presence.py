@@ -78,6 +78,11 @@ class Presence:
             return row
         return replace(row, seen_ms=max(row.seen_ms, self._unix_ms(seen_ms)))
 
+    def fact(self, endpoint: str, path: str) -> Value | None:
+        """Return what was read of a node at `path`, if it was."""
+        row = self._rows.get(endpoint)
+        return next((value for known, value in row.facts if known == path), None) if row else None
+
     def session_at(self, remote: Hashable) -> Session | None:
         """Return the session of the node at `remote`."""
         return self._sessions.at(remote)

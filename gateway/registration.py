@@ -69,9 +69,7 @@ def parse(queries: tuple[str, ...], content_format: int | None, payload: bytes) 
         raise Refused("4.00", "ep is missing")
     if len(endpoint.encode()) > ENDPOINT_LENGTH_MAX:
         raise Refused("4.00", "ep is too long")
-    version = given.get("lwm2m") or "1.0"
-    if version not in VERSIONS:
-        raise Refused("4.12", "lwm2m must be one of " + ", ".join(VERSIONS))
+    version = _version(given.get("lwm2m") or "1.0")
     binding, is_queue_mode = _binding(given, "U")
     objects = parse_objects(content_format, payload)
     if not objects.instances:
@@ -104,6 +102,15 @@ def _parameters(queries: tuple[str, ...]) -> dict[str, str | None]:
             raise Refused("4.00", f"{name[:16]} is given twice")
         given[name] = value if equals else None
     return given
+
+
+def _version(text: str) -> str:
+    """Return the enabler's version; a service release ("1.0.2"), which changes no wire, is cut."""
+    *enabler, last = text.split(".")
+    version = ".".join(enabler) if len(enabler) == 2 and last.isdecimal() else text
+    if version not in VERSIONS:
+        raise Refused("4.12", "lwm2m must be one of " + ", ".join(VERSIONS))
+    return version
 
 
 def _lifetime(given: dict[str, str | None], default_s: int) -> int:

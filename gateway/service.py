@@ -173,7 +173,13 @@ class Gateway:
         )
         self._presence.follow(self._care)
         self._uplinks = self._uplink_builder.build(
-            self.settings, self.store, self.clock, self.random, self._new_executor, self.submit
+            self.settings,
+            self.store,
+            self.clock,
+            self.random,
+            self._new_executor,
+            self.submit,
+            self._units_of,
         )
         self._presence.follow(StateReports(self._uplinks))
         self.runner.call_on_result(self._tell_result)
@@ -301,6 +307,10 @@ class Gateway:
             min(oldest, default=None),
             dict(pump.counters),
         )
+
+    def _units_of(self, endpoint: str, path: str) -> str | None:
+        units = self._presence.fact(endpoint, path)
+        return units if isinstance(units, str) else None
 
     def _tell_result(self, row: CommandRow) -> None:
         _, uplink = self._uplinks.get(row.origin, (None, None))

@@ -14,6 +14,9 @@ timeout_option = click.option(
     "--timeout", "timeout_s", type=Duration(), default="30s", show_default=True,
     help="How long to wait for the node's answer.")
 
+NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
+"""A value such as -2.5 is no option."""
+
 
 def _operate(node: str, operation: str, timeout_s: int, **more) -> dict:
     body = {"operation": operation, "timeout_s": timeout_s, **more}
@@ -60,7 +63,7 @@ def read(node: str, paths: tuple[str, ...], timeout_s: int, as_json: bool) -> No
         print_values(answer)
 
 
-@click.command()
+@click.command(context_settings=NEGATIVE_NUMBERS)
 @click.argument("node")
 @click.argument("path")
 @click.argument("value")

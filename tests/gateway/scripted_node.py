@@ -59,6 +59,11 @@ class ScriptedNode(asyncio.DatagramProtocol):
         self._send(coap.CON, coap.POST, self._next_mid(), b"u", options, b"")
         return await self._responses.get()
 
+    async def send(self, payload):
+        options = [(coap.URI_PATH, b"dp"), (coap.CONTENT_FORMAT, bytes((SENML_CBOR,)))]
+        self._send(coap.CON, coap.POST, self._next_mid(), b"s", options, payload)
+        return await self._responses.get()
+
     async def request(self):
         return await self._requests.get()
 

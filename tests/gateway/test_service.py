@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import json
 
+import cbor2
 import pytest
 from aiocoap import DELETE, POST
 
 from gateway.composition import StartError, locked
 from gateway.store import StoreError
+from protocol import coap_message as coap
 from tests.gateway.coap_street import run
-from tests.gateway.service_street import client, running, until
+from tests.gateway.scripted_node import ScriptedNode
+from tests.gateway.service_street import Fixed, client, running, until
 
 PACK = [{-2: "/3303/0/", 0: "5700", 2: 21.5}]
 
@@ -203,31 +207,46 @@ def test_malformed_register_disturbs_nobody(tmp_path):
 def test_gateway_stops_while_nodes_go_on_sending(tmp_path):
     async def endless(node, codes):
         while True:
-            codes.append((await node.send(PACK)).code.dotted)
+            codes.append((await node.send(cbor2.dumps(PACK))).code)
 
     async def case():
-        codes = []
-        async with contextlib.AsyncExitStack() as stack:
-            house = contextlib.AsyncExitStack()
-            gateway, port = await house.enter_async_context(running(tmp_path))
-            commit = gateway.store.commit_pack
+        house = contextlib.AsyncExitStack()
+        gateway, port = await house.enter_async_context(running(tmp_path))
+        commit, codes, sending = gateway.store.commit_pack, [], []
 
-            async def slow(rows, urgent):
-                await asyncio.sleep(0.1)
-                return await commit(rows, urgent)
+        async def slow(rows, urgent):
+            await asyncio.sleep(0.1)
+            return await commit(rows, urgent)
 
-            gateway.store.commit_pack = slow
-            sending = []
-            for number in range(4):
-                node = await stack.enter_async_context(client(port))
-                await node.register(f"n{number}")
-                sending.append(asyncio.ensure_future(endless(node, codes)))
-                await asyncio.sleep(0.025)
-            await until(lambda: len(codes) > 8)
-            async with asyncio.timeout(10):
-                await house.aclose()
-            for each in sending:
-                each.cancel()
-        assert set(codes) <= {"2.04", "5.03"}
+        gateway.store.commit_pack = slow
+        for number in range(4):
+            node = await ScriptedNode.connect(port)
+            await node.register("</3303/0>", f"n{number}")
+            sending.append(asyncio.ensure_future(endless(node, codes)))
+            await asyncio.sleep(0.025)
+        await until(lambda: len(codes) > 8)
+        async with asyncio.timeout(10):
+            await house.aclose()
+        for each in sending:
+            each.cancel()
+        assert set(codes) <= {coap.CHANGED, coap.SERVICE_UNAVAILABLE}
 
+    run(case())
+
+
+def test_unit_that_only_the_node_knows_goes_out_with_its_readings(tmp_path):
+    async def case():
+        units = Fixed(b"Cel")
+        async with (
+            running(tmp_path) as (gateway, port),
+            client(port, {("3303", "0", "5701"): units}) as node,
+        ):
+            await node.register(links=b"</1/0>,</3303/0>,</42800/0>")
+            await until(lambda: dict(gateway.node("n").row.facts).get("/3303/0/5701") == "Cel")
+            await node.send(PACK)
+            await until(lines.exists)
+            await until(lines.read_text)
+            assert json.loads(lines.read_text())[0]["u"] == "Cel"
+
+    lines = tmp_path / "data/readings.jsonl"
     run(case())
