@@ -17,9 +17,9 @@ Peer = tuple[str, int]
 Local = bytes | None
 Receive = Callable[[bytes, Peer, Local], None]
 
-DATAGRAM_MAX = 2048
-"""Longest datagram that is read, in bytes: above the MTU of every access network; a longer one
-arrives cut and is refused as malformed."""
+DATAGRAM_MAX = 65_535
+"""Longest datagram that is read, in bytes: no UDP datagram is longer. One that was cut could pass
+for whole, since CoAP's payload ends with the datagram."""
 DATAGRAMS_PER_TURN_MAX = 64
 """Datagrams taken from one socket before the event loop gets its turn."""
 RECEIVE_BUFFER_BYTES = 4 << 20
