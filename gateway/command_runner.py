@@ -9,7 +9,7 @@ from gateway.clock import Clock
 from gateway.commands import Commands, Request, Sending, new_command
 from gateway.operations import ASLEEP, UNKNOWN_NODE, Operation, OperationFailed, Operations
 from gateway.rows import CommandRow
-from gateway.store import Store
+from gateway.store import Store, StoreError
 
 log = logging.getLogger("gateway.commands")
 
@@ -32,6 +32,8 @@ class CommandRunner:
         self._clock = clock
         self._expires_s = expires_s
         self._is_awake = is_awake
+        # Ends that the store would not take: the queue knows these commands no more.
+        self._unsaved: dict[str, CommandRow] = {}
         self._changed = asyncio.Condition()
         self._listeners: list[Callable[[CommandRow], None]] = []
         self.counters: Counter[str] = Counter()
@@ -94,8 +96,10 @@ class CommandRunner:
             await self._send(sending)
 
     async def expire(self) -> None:
-        """End the commands whose time is over."""
+        """End the commands whose time is over; note what could not be noted before."""
         for row in self._commands.expire(self._now_ms(), self._clock.unix_ms()):
+            self._unsaved[row.id] = row
+        for row in list(self._unsaved.values()):
             await self._save(row)
 
     async def wait_result(self, command_id: str, timeout_s: float) -> CommandRow | None:
@@ -111,7 +115,11 @@ class CommandRunner:
             return await self._store.command(command_id)
 
     async def _send(self, sending: Sending) -> None:
-        await self._save(self._commands.sent(sending, self._now_ms()))
+        try:
+            await self._save(self._commands.sent(sending, self._now_ms()))
+        except StoreError:
+            self._commands.not_sent(sending.command_id)
+            raise
         try:
             result = await self._operations.perform(sending.endpoint, _operation(sending))
         except OperationFailed as failure:
@@ -129,8 +137,11 @@ class CommandRunner:
         return self._commands.no_answer(sending.command_id, self._now_ms(), self._clock.unix_ms())
 
     async def _save(self, row: CommandRow) -> None:
+        if row.state.is_final:
+            self._unsaved[row.id] = row
         await self._store.save_command(row)
         if row.state.is_final:
+            self._unsaved.pop(row.id, None)
             self.counters[str(row.state)] += 1
             for listener in self._listeners:
                 listener(row)
