@@ -76,9 +76,10 @@ class NodeCare:
         self._start(session.endpoint)
 
     def attend(self, session: Session) -> None:
-        """Do what waits for a node that listens now."""
-        if self._is_needed(session):
-            self._start(session.endpoint)
+        """Do what waits for a node that listens now, if its registration still stands."""
+        current = self._sessions.get(session.endpoint)
+        if current is not None and self._is_needed(current):
+            self._start(current.endpoint)
 
     def superseded(self, session: Session) -> None:
         """Forget what a node has forgotten, or would not know from its new address."""

@@ -45,6 +45,8 @@ OBSERVE_HALF = 1 << 23
 
 LOCATION = 6
 CITY_OBJECTS_FROM = 3200
+IPSO_OBJECTS = (range(3200, 3204), range(3300, 3351))
+"""Sensors and actuators of a common form, observed without a definition."""
 # Asset, time and schedule objects describe a node; nothing in them is measured.
 DESCRIPTIVE_OBJECTS = frozenset((3410, 3415, 3417, 3452, 3453, 3454, 3455, 3456, 3457))
 
@@ -61,6 +63,8 @@ def paths_to_observe(session: Session) -> list[Path]:
 
 
 def _is_measured(object_id: int) -> bool:
+    if any(object_id in ids for ids in IPSO_OBJECTS):
+        return True
     if object_table.version(object_id) is None or object_id in DESCRIPTIVE_OBJECTS:
         return False
     return object_id >= CITY_OBJECTS_FROM or object_id == LOCATION
@@ -80,7 +84,8 @@ class _Observation:
 
 
 class Observations:
-    """The observations of all nodes. `on_stored(rows)` hears of each commit."""
+    """The observations of all nodes. `on_stored(rows)` hears of each commit, `on_heard(session)`
+    of each notification."""
 
     def __init__(
         self,
@@ -90,7 +95,9 @@ class Observations:
         store: Store,
         clock: Clock,
         on_stored: Callable[[tuple[ReadingRow, ...]], None],
+        on_heard: Callable[[Session], None],
     ) -> None:
+        self._on_heard = on_heard
         self._context = context
         self._operations = operations
         self._readings = readings
@@ -182,7 +189,7 @@ class Observations:
         endpoint = observation.session.endpoint
         async with self._operations.turn(endpoint) as session:
             observation.session = session
-            for accept in content.formats_to_accept(session.registration):
+            for accept in content.formats_to_accept(session.registration, observation.path):
                 try:
                     response = await self._ask(observation, accept)
                 except OperationFailed:
@@ -229,6 +236,7 @@ class Observations:
             answered.set_result(response)
         else:
             self.counters["notifications"] += 1
+            self._on_heard(observation.session)
         if not response.code.is_successful():
             if not is_first:
                 self._finish(observation)

@@ -8,7 +8,9 @@ import cbor2
 import pytest
 from aiocoap import DELETE, POST
 
+from gateway.commands import Request
 from gateway.composition import StartError, locked
+from gateway.rows import CommandState
 from gateway.store import StoreError
 from protocol import coap_message as coap
 from tests.gateway.coap_street import run
@@ -249,4 +251,55 @@ def test_unit_that_only_the_node_knows_goes_out_with_its_readings(tmp_path):
             assert json.loads(lines.read_text())[0]["u"] == "Cel"
 
     lines = tmp_path / "data/readings.jsonl"
+    run(case())
+
+
+def test_long_object_list_in_one_datagram_is_taken_whole(tmp_path):
+    async def case():
+        links = ",".join(f"</3303/{number}>" for number in range(300))
+        async with running(tmp_path) as (gateway, port):
+            node = await ScriptedNode.connect(port)
+            assert (await node.register(links)).code == coap.CREATED
+            assert len(gateway.node("n").objects) == 300
+
+    run(case())
+
+
+def test_notification_counts_as_heard(tmp_path):
+    async def case():
+        async with running(tmp_path) as (gateway, port):
+            node = await ScriptedNode.connect(port)
+            await node.register("</3303/0>")
+            request = await node.observe_request()
+            node.answer(request, cbor2.dumps(PACK), 1)
+            await until(lambda: gateway.counters().get("observations: requested"))
+            seen_ms = gateway.node("n").row.seen_ms
+            await asyncio.sleep(0.05)
+            node.notify(request, 7, 2, cbor2.dumps(PACK))
+            await node.acknowledged()
+            assert gateway.node("n").row.seen_ms >= seen_ms + 50
+
+    run(case())
+
+
+def test_command_that_could_not_be_noted_as_sent_is_sent_later(tmp_path):
+    async def case():
+        async with running(tmp_path) as (gateway, port):
+            node = await ScriptedNode.connect(port)
+            await node.register("</3416/0>,</42800/0>")
+            save = gateway.store.save_command
+
+            async def full(row):
+                raise StoreError("full", "disk full")
+
+            gateway.store.save_command = full
+            command = await gateway.submit(Request("c", "n", "dim", level=30))
+            await until(lambda: gateway.counters().get("care: not stored"))
+            gateway.store.save_command = save
+            await gateway.submit(Request("c2", "n", "dim", level=40))
+            request = await node.request()
+            node.changed(request)
+            result = await gateway.wait_result(command.id, 10)
+            assert (request.path, result.state) == (["3416", "0"], CommandState.DONE)
+
     run(case())
