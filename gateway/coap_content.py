@@ -25,7 +25,7 @@ _SENML = (SENML_CBOR, SENML_JSON)
 
 
 def formats_to_accept(registration: Registration, path: Path) -> tuple[int | None, ...]:
-    """Return what to ask for in a Read of `path`, best first; None leaves the choice to the client.
+    """Return what to ask for in a Read of `path`, best first; None lets the client choose.
 
     A 1.0 client has TLV, a later one should have SenML CBOR; one that lists formats means them.
     One resource of a 1.0 client is asked for in text, which shows the value of a resource whose
