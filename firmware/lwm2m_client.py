@@ -231,10 +231,14 @@ class Client:
         self._request(coap.POST, self.location, queries, offer[2] != self._announced[2], now_ms)
 
     def _request(self, code, path, queries, has_links, now_ms):
-        links = registration_links(self._model, self._has_root) if has_links else ()
-        request = Request(code, path, tuple(queries), link_format.encode(links),
-                          LINK_FORMAT if has_links else None)
-        self.handle = self._endpoint.send_request(request, self._peer, now_ms)
+        try:
+            links = registration_links(self._model, self._has_root) if has_links else ()
+            request = Request(code, path, tuple(queries), link_format.encode(links),
+                              LINK_FORMAT if has_links else None)
+            self.handle = self._endpoint.send_request(request, self._peer, now_ms)
+        except MemoryError:
+            self.receive_failure("busy", now_ms)
+            return
         self.hear(now_ms)
 
     def _forget_request(self):

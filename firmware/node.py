@@ -22,6 +22,7 @@ from protocol.coap_values import (
     ObservationEnded,
     RequestFailed,
     RequestReceived,
+    Response,
     ResponseReceived,
 )
 from protocol.errors import DecodeError
@@ -192,8 +193,7 @@ class Node:
             self.observations.clear()
             self.client.shutdown(now_ms)
         self._check_address(now_ms)
-        if self.observations.run(now_ms, self.client.can_speak(now_ms)):
-            self.client.wake()
+        self._notify(now_ms)
         self._send_readings(now_ms)
         self.client.run(now_ms)
         if not self._saved.commit():
@@ -201,6 +201,13 @@ class Node:
         self._do_what_was_asked(now_ms)
         if len(self._events) > EVENTS_MAX:
             del self._events[:len(self._events) - EVENTS_MAX]
+
+    def _notify(self, now_ms):
+        try:
+            if self.observations.run(now_ms, self.client.can_speak(now_ms)):
+                self.client.wake()
+        except MemoryError:
+            self._count("no memory")
 
     def _can_flush(self):
         is_heard = self.client.is_registered() and not self._server.is_muted()
@@ -229,15 +236,22 @@ class Node:
             event = self.endpoint.next_event()
 
     def _answer(self, event, now_ms):
+        try:
+            response = self._respond(event, now_ms)
+        except MemoryError:
+            self._count("no memory")
+            self.observations.end(event.exchange)
+            response = Response(coap.INTERNAL_SERVER_ERROR)
+        self.endpoint.send_response(event.exchange, response, now_ms)
+
+    def _respond(self, event, now_ms):
         request = event.request
         response, operation = self._management.respond(request)
-        is_begun = False
         if operation and operation.observe == 0 and response.code == coap.CONTENT:
-            is_begun = self.observations.begin(
-                event.exchange, operation, request.payload, response, now_ms)
-            if is_begun:
+            if self.observations.begin(
+                    event.exchange, operation, request.payload, response, now_ms):
                 response.observe = 0
-        self.endpoint.send_response(event.exchange, response, now_ms)
+        return response
 
     def _receive_response(self, handle, response, now_ms):
         if handle == self.client.handle:
@@ -274,8 +288,13 @@ class Node:
             return
         if self.reporting.pack:
             self.endpoint.cancel(self.reporting.cancel())
-        request = self.reporting.next_request(now_ms)
-        self.reporting.note_sent(self.endpoint.send_request(request, self.peer, now_ms))
+        try:
+            request = self.reporting.next_request(now_ms)
+            self.reporting.note_sent(self.endpoint.send_request(request, self.peer, now_ms))
+        except MemoryError:
+            self._count("no memory")
+            self.reporting.shrink(now_ms)
+            return
         self.client.hear(now_ms)
 
     def _check_address(self, now_ms):

@@ -78,16 +78,17 @@ class ReadingQueue:
 
     def take(self, path, value, uptime_ms):
         """Number a reading and keep it."""
-        self._last_sequence += 1
+        sequence = self._last_sequence + 1
         if isinstance(value, ObjectLink):
             value_item = [value.object_id, value.instance_id]
         else:
             value_item = value
-        record = cbor.encode([self._last_sequence, uptime_ms, path, value_item])
+        record = cbor.encode([sequence, uptime_ms, path, value_item])
         is_measurement = object_table.reading_class(path) == object_table.MEASUREMENT
         (self._measurements if is_measurement else self._urgent).append(record)
-        self._events.append(
-            ReadingTaken(self.boot, self._last_sequence, path, value, uptime_ms))
+        # Only now: a reading that found no memory leaves no gap.
+        self._last_sequence = sequence
+        self._events.append(ReadingTaken(self.boot, sequence, path, value, uptime_ms))
         if len(self) > self._length_max:
             self._shed()
 

@@ -61,7 +61,8 @@ class Reporting:
         self._clock_wait_until_ms = None
         self.failures = 0
         self._retry_ms = 0
-        # Falls to 1 when the gateway refuses a pack, to find the reading that it cannot take.
+        # Falls to 1 when the gateway refuses a pack, to find the reading that it cannot take, and
+        # by half where there is no memory for a pack.
         self._records_max = RECORDS_MAX
         self.pack = None
         self.last_sequences = ()
@@ -147,6 +148,11 @@ class Reporting:
             if code in _REFUSALS:
                 self._records_max = 1
             self._back_off(now_ms)
+
+    def shrink(self, now_ms):
+        """There was no memory for the pack that was due: try a smaller one later."""
+        self._records_max = max(self._records_max // 2, 1)
+        self.receive_failure(now_ms)
 
     def receive_failure(self, now_ms):
         """No answer came to the pack under way."""

@@ -64,10 +64,17 @@ class Runner:
         except Exception as error:
             self.errors += 1
             self._errors_in_a_row += 1
-            if self._take_error:
-                self._take_error(error)
+            self._tell(error)
             if self._errors_in_a_row >= ERRORS_IN_A_ROW_MAX:
                 raise
+
+    def _tell(self, error):
+        try:
+            if self._take_error:
+                self._take_error(error)
+        except MemoryError:
+            # It is counted; a traceback needs memory too.
+            pass
 
     def _wait(self):
         now_ms = self._uptime.now_ms()

@@ -52,7 +52,12 @@ class Client:
             return handle
         pending = Pending(handle, request, peer, self._szx)
         self._pending[handle] = pending
-        self._send_body(pending, now_ms)
+        try:
+            self._send_body(pending, now_ms)
+        except MemoryError:
+            # Else it would take up room for ever.
+            self.cancel(handle)
+            raise
         return handle
 
     def cancel(self, handle):

@@ -55,7 +55,7 @@ class Tilt:
     def update(self, vector_mg):
         """Take an (x, y, z) in mg, or None; return True if `is_out` changed."""
         if vector_mg is None or not _is_at_rest(*vector_mg):
-            # Nothing is learned by asking again soon: a sensor that failed would be asked for ever.
+            # Asking again soon teaches nothing: a sensor that failed would be asked for ever.
             self.is_unconfirmed = False
             return False
         self.angle_mrad = angle_mrad(*vector_mg)

@@ -274,3 +274,45 @@ def test_flipped_bits_in_a_good_request_never_break_the_node():
         street.node.datagrams_to_send()
     street.now_ms += 400000
     assert street.request(coap.GET, "3/0/0").code == coap.CONTENT
+
+
+def test_a_request_without_memory_is_answered_so_and_the_node_goes_on():
+    street = Street()
+    lamp = street.node.model.object(3416)
+    value = lamp.value
+    lamp.value = no_memory
+    assert street.request(coap.GET, "3416/0").code == coap.INTERNAL_SERVER_ERROR
+    lamp.value = value
+    assert street.request(coap.GET, "3416/0").code == coap.CONTENT
+    assert street.node.counters["no memory"] == 1
+
+
+def test_an_observation_without_memory_is_not_begun():
+    street = Street()
+    begin = street.node.observations.begin
+    street.node.observations.begin = no_memory
+    response = street.request(coap.GET, "3416/0/3", observe=0)
+    assert (response.code, response.observe) == (coap.INTERNAL_SERVER_ERROR, None)
+    street.node.observations.begin = begin
+    assert street.request(coap.GET, "3416/0/3", observe=0).observe is not None
+
+
+def test_a_pack_without_memory_waits_and_becomes_smaller():
+    street = Street(report_interval_s=60)
+    street.advance(30000)
+    reporting = street.node.reporting
+    make = reporting._payload
+
+    def make_small(is_urgent, readings, now_ms):
+        if len(readings) > 1:
+            raise MemoryError
+        return make(is_urgent, readings, now_ms)
+
+    reporting._payload = make_small
+    street.advance(200000)
+    assert street.names().count("send") > 3
+    assert street.node.counters["no memory"] > 0
+
+
+def no_memory(*arguments):
+    raise MemoryError

@@ -276,6 +276,27 @@ def test_retry_values_of_zero_do_not_besiege_a_server_that_refuses():
     assert 10 < len(street.names()) <= 62
 
 
+def test_a_register_and_an_update_without_memory_are_tried_again():
+    street = Street(is_registered=False, lifetime_s=300)
+    endpoint = street.node.endpoint
+    send = endpoint.send_request
+    endpoint.send_request = no_memory
+    street.node.start(0)
+    street.advance(5000)
+    endpoint.send_request = send
+    street.advance(60000)
+    assert talk(street) == ["register"]
+    endpoint.send_request = no_memory
+    street.advance(200000)
+    endpoint.send_request = send
+    street.advance(25000)
+    assert talk(street) == ["register", "update"]
+
+
+def no_memory(*arguments):
+    raise MemoryError
+
+
 def test_a_new_address_brings_a_new_registration():
     street = Street()
     street.board.radio.addresses = ("192.0.2.8",)

@@ -204,3 +204,20 @@ def test_bug_that_stays_is_raised_so_that_a_reset_follows():
     assert str(raises(ValueError, make_runner(node, street).run)) == "bug"
     assert make_runner(node, street).errors == 0
     assert street.feeds == ERRORS_IN_A_ROW_MAX
+
+
+def test_error_that_cannot_be_told_for_want_of_memory_is_counted_all_the_same():
+    street, node = Street(), ScriptedNode()
+    node.error = ValueError("bug")
+
+    def tell(error):
+        raise MemoryError
+
+    runner = make_runner(node, street, take_error=tell)
+    node.start(0)
+    runner.turn()
+    node.error = None
+    for _ in range(4):
+        runner.turn()
+    assert runner.errors == 1
+    assert node.ticks
