@@ -78,10 +78,11 @@ class Presence:
             return row
         return replace(row, seen_ms=max(row.seen_ms, self._unix_ms(seen_ms)))
 
-    def fact(self, endpoint: str, path: str) -> Value | None:
-        """Return what was read of a node at `path`, if it was."""
+    def units_of(self, endpoint: str, path: str) -> str | None:
+        """Return the units that a node's resource 5701 at `path` says, if it was read."""
         row = self._rows.get(endpoint)
-        return next((value for known, value in row.facts if known == path), None) if row else None
+        found = [value for known, value in row.facts if known == path] if row else []
+        return found[0] if found and isinstance(found[0], str) else None
 
     def session_at(self, remote: Hashable) -> Session | None:
         """Return the session of the node at `remote`."""
@@ -98,6 +99,11 @@ class Presence:
     def heard(self, session: Session) -> None:
         """Note that a node spoke."""
         self._sessions.heard(session, self._now_ms())
+
+    def spoke(self, session: Session) -> None:
+        """Note that a node spoke, and do what waits for it."""
+        self.heard(session)
+        self.attend(session)
 
     def attend(self, session: Session) -> None:
         """Let the followers do what waits for a node that listens."""

@@ -40,7 +40,7 @@ from gateway.presence import Presence
 from gateway.readings import Readings
 from gateway.reports import NodeReports
 from gateway.rows import CommandRow, Lane
-from gateway.sessions import Session, Sessions
+from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.status import Status, UplinkStatus
 from gateway.store import Store, StoreError, one_thread
@@ -152,7 +152,7 @@ class Gateway:
         )
         self._observations = Observations(
             context, self._operations, self._readings, self.store, self.clock,
-            self._latest.take, self._heard,
+            self._latest.take, self._presence.spoke,
         )  # fmt: skip
         self._time = TimeService(self._operations, self.clock, self._now_ms)
         self.runner = CommandRunner(
@@ -175,7 +175,7 @@ class Gateway:
         self._presence.follow(self._care)
         self._uplinks = self._uplink_builder.build(
             self.settings, self.store, self.clock, self.random, self._new_executor,
-            self.submit, self._units_of,
+            self.submit, self._presence.units_of,
         )  # fmt: skip
         self._presence.follow(StateReports(self._uplinks))
         self.runner.call_on_result(self._tell_result)
@@ -303,14 +303,6 @@ class Gateway:
             min(oldest, default=None),
             dict(pump.counters),
         )
-
-    def _heard(self, session: Session) -> None:
-        self._presence.heard(session)
-        self._presence.attend(session)
-
-    def _units_of(self, endpoint: str, path: str) -> str | None:
-        units = self._presence.fact(endpoint, path)
-        return units if isinstance(units, str) else None
 
     def _tell_result(self, row: CommandRow) -> None:
         _, uplink = self._uplinks.get(row.origin, (None, None))
