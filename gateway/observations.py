@@ -104,21 +104,22 @@ class Observations:
         self._store = store
         self._clock = clock
         self._on_stored = on_stored
-        self._by_key: dict[tuple[str, Path], _Observation] = {}
+        # By endpoint, then by path: with thousands of nodes nothing may look through all.
+        self._by_node: dict[str, dict[Path, _Observation]] = {}
         self._tasks: set[asyncio.Task] = set()
         self._peer_log = PeerLog(log)
         self.counters: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        return len(self._by_key)
+        return sum(len(each) for each in self._by_node.values())
 
     def paths_of(self, endpoint: str) -> list[Path]:
         """Return what is observed at a node."""
-        return sorted(path for known, path in self._by_key if known == endpoint)
+        return sorted(self._by_node.get(endpoint, ()))
 
     def is_kept(self, endpoint: str, path: Path) -> bool:
         """Return whether this path is observed, or about to be, and what comes is stored."""
-        observation = self._by_key.get((endpoint, path))
+        observation = self._find(endpoint, path)
         return observation is not None and observation.is_stored
 
     async def keep(self, session: Session, path: Path) -> OperationResult:
@@ -126,7 +127,7 @@ class Observations:
 
         Raises OperationFailed.
         """
-        observation = self._by_key.get((session.endpoint, path))
+        observation = self._find(session.endpoint, path)
         if observation is not None:
             observation.is_stored = True
             return OperationResult("2.05")
@@ -143,7 +144,7 @@ class Observations:
         only. Raises OperationFailed.
         """
         queue: asyncio.Queue = asyncio.Queue(SUBSCRIBER_QUEUE_MAX)
-        observation = self._by_key.get((session.endpoint, path))
+        observation = self._find(session.endpoint, path)
         if observation is None:
             observation = _Observation(session, path, is_stored=False, subscribers=[queue])
             result = await self._begin(observation)
@@ -157,13 +158,13 @@ class Observations:
             yield _drain(queue)
         finally:
             observation.subscribers.remove(queue)
-            is_standing = self._by_key.get((session.endpoint, path)) is observation
+            is_standing = self._find(session.endpoint, path) is observation
             if is_standing and not observation.subscribers and not observation.is_stored:
                 self._cancel(observation)
 
     def end(self, session: Session) -> None:
         """Forget the observations of a registration that is over; the node has forgotten them."""
-        for observation in list(self._by_key.values()):
+        for observation in list(self._by_node.get(session.endpoint, {}).values()):
             if observation.session.id == session.id:
                 self._finish(observation)
 
@@ -172,13 +173,16 @@ class Observations:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
+    def _find(self, endpoint: str, path: Path) -> _Observation | None:
+        return self._by_node.get(endpoint, {}).get(path)
+
     # Setting up
 
     async def _begin(self, observation: _Observation) -> OperationResult:
-        key = (observation.session.endpoint, observation.path)
-        if len(self.paths_of(key[0])) >= PER_NODE_MAX:
+        of_node = self._by_node.setdefault(observation.session.endpoint, {})
+        if len(of_node) >= PER_NODE_MAX:
             raise OperationFailed(IMPOSSIBLE, f"more than {PER_NODE_MAX} observations of a node")
-        self._by_key[key] = observation
+        of_node[observation.path] = observation
         try:
             return await self._request(observation)
         except BaseException:
@@ -344,9 +348,11 @@ class Observations:
         self._context.send(message, lambda response: False)
 
     def _finish(self, observation: _Observation) -> None:
-        key = (observation.session.endpoint, observation.path)
-        if self._by_key.get(key) is observation:
-            del self._by_key[key]
+        endpoint = observation.session.endpoint
+        if self._find(endpoint, observation.path) is observation:
+            del self._by_node[endpoint][observation.path]
+            if not self._by_node[endpoint]:
+                del self._by_node[endpoint]
         if observation.stop is not None:
             observation.stop()
         for queue in observation.subscribers:
