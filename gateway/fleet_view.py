@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.refusal import Refused
 from gateway.registration import LINK_FORMAT, parse_objects
@@ -11,6 +12,7 @@ NAME, ASSET = "/3410/0/3", "/3410/0/4"
 # An object that only one kind of furniture has.
 FURNITURE = {3416: "lamp", 3435: "bin", 3431: "parking"}
 LATEST_PER_NODE_MAX = 256
+KINDS_REMEMBERED_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,18 @@ class LatestReadings:
             before = known.get(row.path)
             if before is None and len(known) >= LATEST_PER_NODE_MAX:
                 continue
-            if before is None or row.time_ms >= before.time_ms:
+            if before is None or _is_newer(row, before):
                 known[row.path] = row
 
     def of(self, endpoint: str) -> tuple[ReadingRow, ...]:
         """Return what is known of a node, by path."""
         known = self._rows.get(endpoint, {})
         return tuple(known[path] for path in sorted(known))
+
+
+def _is_newer(row: ReadingRow, before: ReadingRow) -> bool:
+    # A time ahead of the clock is no argument: the clock was put back, or a node's was wrong.
+    return row.time_ms >= before.time_ms or before.time_ms > row.received_ms
 
 
 def view(
@@ -59,7 +66,7 @@ def view(
 ) -> NodeView:
     """Return a node as an operator sees it."""
     facts = dict(row.facts)
-    objects = _objects(row)
+    objects = _objects(row.links)
     kinds = (FURNITURE[path[0]] for path in objects if path[0] in FURNITURE)
     return NodeView(
         row=row,
@@ -74,9 +81,11 @@ def view(
     )
 
 
-def _objects(row: NodeRow) -> tuple[tuple[int, ...], ...]:
+# A fleet has few kinds of nodes, and whoever lists it must not keep the event loop for seconds.
+@lru_cache(maxsize=KINDS_REMEMBERED_MAX)
+def _objects(links: str) -> tuple[tuple[int, ...], ...]:
     try:
-        return tuple(sorted(parse_objects(LINK_FORMAT, row.links.encode()).instances))
+        return tuple(sorted(parse_objects(LINK_FORMAT, links.encode()).instances))
     except Refused:
         return ()
 
