@@ -11,6 +11,8 @@ from firmware.saved import SavedValues, is_integer
 KEY = "override"
 DURATION_S_MAX = 31 * 86400
 BOOT_FEE_S = 600
+# An end that a corrected clock moves by more is worth a write.
+MOVED_S = 60
 
 
 class Override:
@@ -33,6 +35,7 @@ class Override:
             self.level, self.start_s, self.end_s, remaining_s = saved
             remaining_s = 0 if is_new_night else max(remaining_s - BOOT_FEE_S, 0)
             self._deadline_ms = self._clock.now_ms + remaining_s * 1000
+            self._is_by_uptime = not self.end_s
             self.save()
 
     def apply(self, level, start_s, end_s, default_s):
@@ -44,6 +47,8 @@ class Override:
         """Change when the override that there is starts and ends."""
         now_s = self._clock.unix_s()
         self.start_s = start_s
+        # Two hours are two hours, whatever the clock is set to meanwhile.
+        self._is_by_uptime = not (start_s or end_s)
         self._deadline_ms = self._clock.now_ms + default_s * 1000
         if now_s is None:
             self.end_s = end_s
@@ -67,8 +72,8 @@ class Override:
         now_s = self._clock.unix_s()
         if now_s is None:
             return self._level_by_uptime()
-        if not self.end_s:
-            self.end_s = self._clock.to_unix_s(self._deadline_ms)
+        if self._is_by_uptime or not self.end_s:
+            self._follow_uptime()
         # An end given without a clock is limited as soon as there is one.
         self.end_s = min(self.end_s, max(self.start_s, now_s) + DURATION_S_MAX)
         if now_s >= self.end_s:
@@ -92,6 +97,13 @@ class Override:
             self._saved.put(0, [self.level, self.start_s, self.end_s, remaining_s])
             self._saved.commit()
 
+    def _follow_uptime(self):
+        end_s = self._clock.to_unix_s(self._deadline_ms)
+        is_moved = abs(end_s - self.end_s) > MOVED_S
+        self.end_s = end_s
+        if is_moved:
+            self.save()
+
     def _level_by_uptime(self):
         if self._clock.now_ms < self._deadline_ms:
             return None if self.start_s else self.level
@@ -102,6 +114,7 @@ class Override:
     def _forget(self):
         self.level = None
         self.start_s = self.end_s = self._deadline_ms = 0
+        self._is_by_uptime = False
 
 
 def _is_override(name, value):

@@ -1,5 +1,6 @@
 """Manual overrides: resources 1 and 50 to 54 of 3416, and that each one ends."""
 
+from firmware.clock import SERVER
 from firmware.lwm2m_object import Refused
 from protocol import cbor
 from protocol.coap_message import BAD_REQUEST, METHOD_NOT_ALLOWED
@@ -243,3 +244,36 @@ def test_locked_lamp_refuses_commands_and_takes_configuration():
 def test_default_duration_of_zero_would_never_end_and_is_refused():
     lamp = at_night().objects[3416]
     assert raises(Refused, lamp.check, 0, 53, 0).code == BAD_REQUEST
+
+
+def test_override_without_an_end_lasts_its_time_whatever_becomes_of_the_clock():
+    for step_s in (-400 * 86400, -3600, 3600, 400 * 86400):
+        bench = at_night()
+        bench.write(3416, {1: 0})
+        bench.run(3000)
+        bench.clock.set_unix_s(bench.clock.unix_s() + step_s, SERVER)
+        bench.run(4190)
+        assert bench.read(3416, 54) is True, step_s
+        bench.run(30)
+        assert bench.read(3416, 54) is False, step_s
+
+
+def test_override_with_an_end_follows_the_clock_for_a_month_at_most():
+    bench = at_night()
+    bench.write(3416, {1: 0, 51: NIGHT + 7200})
+    bench.set_clock(NIGHT - 3600)
+    bench.run_until(NIGHT + 7190)
+    assert bench.level() == 0
+    bench.set_clock(NIGHT - 400 * 86400)
+    assert bench.read(3416, 51) <= bench.clock.unix_s() + 31 * 86400
+
+
+def test_reset_after_a_corrected_clock_does_not_prolong_an_override():
+    bench = Bench()
+    bench.set_clock(NIGHT + 365 * 86400)
+    bench.write(3416, {1: 0})
+    bench.set_clock(NIGHT)
+    again = bench.reset()
+    again.set_clock(NIGHT + 60)
+    again.run(7200)
+    assert again.read(3416, 54) is False
