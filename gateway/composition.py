@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import grp
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -12,7 +13,7 @@ from gateway.clock import Clock, NtpClock, ScaledClock, SystemClock
 from gateway.coap_transport import Peer, UdpTransport
 from gateway.sessions import Session
 from gateway.settings import FileUplink as FileSettings
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError
 from gateway.store import Store
 from gateway.uplinks import mqtt_client
 from gateway.uplinks.file import FileUplink
@@ -50,6 +51,17 @@ def transport_of(settings: Settings) -> UdpTransport:
     if host == "::":
         listen.append(("0.0.0.0", port))
     return UdpTransport(listen)
+
+
+def check_group(settings: Settings) -> None:
+    """Raise SettingsError if this machine has no such group as `management.group`."""
+    group = settings.management.group
+    try:
+        if group:
+            grp.getgrnam(group)
+    except KeyError:
+        remark = "allowed is a group of this machine, or nothing"
+        raise SettingsError.of("management.group", group, remark) from None
 
 
 @contextlib.contextmanager

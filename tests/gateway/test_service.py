@@ -8,9 +8,11 @@ import cbor2
 import pytest
 from aiocoap import DELETE, POST
 
+from gateway import service
 from gateway.commands import Request
 from gateway.composition import StartError, locked
 from gateway.rows import CommandState
+from gateway.settings import SettingsError
 from gateway.store import StoreError
 from protocol import coap_message as coap
 from tests.gateway.coap_street import run
@@ -303,3 +305,13 @@ def test_command_that_could_not_be_noted_as_sent_is_sent_later(tmp_path):
             assert (request.path, result.state) == (["3416", "0"], CommandState.DONE)
 
     run(case())
+
+
+def test_unknown_group_stops_the_start_with_its_key(tmp_path):
+    path = tmp_path / "gateway.toml"
+    path.write_text(
+        '[gateway]\nid = "t"\ndata = "data"\nlisten = "127.0.0.1:0"\nsecurity = "none"\n'
+        '[management]\ngroup = "no-such-group"\n'
+    )
+    with pytest.raises(SettingsError, match='management.group = "no-such-group": allowed'):
+        service.run(path)
