@@ -1,0 +1,102 @@
+"""The MQTT uplink over TLS with a password, against mosquitto and certificates of its own."""
+
+import asyncio
+import hashlib
+import shutil
+import subprocess
+from base64 import b64encode
+
+import pytest
+
+from gateway.settings import Tls
+from tests.gateway.mosquitto import Broker
+from tests.gateway.mqtt_uplink import uplinked
+from tests.gateway.uplink_rows import row
+
+pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the program openssl")
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+def certificates(folder, name="127.0.0.1"):
+    """Make an authority and the certificate of a broker at `name`."""
+    folder.mkdir()
+    ca, ca_key, request = folder / "ca.pem", folder / "ca.key", folder / "broker.csr"
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 2, "-subj", "/CN=City CA",
+            "-keyout", ca_key, "-out", ca)
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=broker",
+            "-keyout", folder / "broker.key", "-out", request)
+    (folder / "extensions").write_text(f"subjectAltName=IP:{name}\n")
+    openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial",
+            "-days", 2, "-extfile", folder / "extensions", "-out", folder / "broker.pem")
+    (folder / "broker.key").chmod(0o644)
+    return folder
+
+
+def hashed(password):
+    """Return a password as mosquitto_passwd writes it: PBKDF2 with SHA-512, 101 rounds."""
+    salt = bytes(12)
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 101)
+    return f"$7$101${b64encode(salt).decode()}${b64encode(key).decode()}"
+
+
+class SecureBroker(Broker):
+    """Mosquitto with TLS and one user, "gateway" with the password "sesame"."""
+
+    def __init__(self, folder, made):
+        passwords = folder.parent / "passwords"
+        passwords.write_text(f"gateway:{hashed('sesame')}\n")
+        passwords.chmod(0o700)
+        super().__init__(
+            folder, f"certfile {made / 'broker.pem'}", f"keyfile {made / 'broker.key'}",
+            f"password_file {passwords}",
+        )  # fmt: skip
+        file = folder / "mosquitto.conf"
+        file.write_text(file.read_text().replace("anonymous true", "anonymous false"))
+
+    @property
+    def url(self):
+        return f"mqtts://127.0.0.1:{self.port}"
+
+
+async def state_of(folder, broker, made, password="sesame\n"):
+    """Return how the uplink does once it has connected, or failed to."""
+    secret = folder / "secret"
+    secret.write_text(password)
+    settings = {"username": "gateway", "password_file": str(secret)}
+    async with uplinked(folder, broker, tls=Tls(ca=str(made / "ca.pem")), **settings) as system:
+        await system.store.commit_pack([row(1)], urgent=True)
+        await system.until(lambda: system.uplink.state != "closed")
+        return system.uplink.state
+
+
+@pytest.fixture
+def made(tmp_path):
+    return certificates(tmp_path / "made")
+
+
+def test_uplink_connects_with_tls_and_the_password_of_its_file(tmp_path, made):
+    with SecureBroker(tmp_path / "broker", made) as broker:
+        assert asyncio.run(state_of(tmp_path, broker, made)) == "connected"
+
+
+def test_wrong_password_is_refused_by_the_broker(tmp_path, made):
+    with SecureBroker(tmp_path / "broker", made) as broker:
+        state = asyncio.run(state_of(tmp_path, broker, made, "wrong"))
+    assert "refused" in state and "wrong" not in state
+
+
+def test_broker_of_another_authority_gets_no_password(tmp_path, made):
+    other = certificates(tmp_path / "other")
+    with SecureBroker(tmp_path / "broker", made) as broker:
+        state = asyncio.run(state_of(tmp_path, broker, other))
+    assert "CERTIFICATE_VERIFY_FAILED" in state
+
+
+def test_certificate_of_another_host_is_not_enough(tmp_path):
+    made = certificates(tmp_path / "made", "192.0.2.1")
+    with SecureBroker(tmp_path / "broker", made) as broker:
+        state = asyncio.run(state_of(tmp_path, broker, made))
+    assert "CERTIFICATE_VERIFY_FAILED" in state
