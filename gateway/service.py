@@ -27,6 +27,7 @@ from gateway.composition import (
     StateReports,
     UplinkBuilder,
     Uplinks,
+    check_group,
     clock_of,
     locked,
     peer_of,
@@ -87,7 +88,8 @@ class Gateway:
             measurement_ms=settings.commit.measurement_ms,
             vfs=vfs,
         )
-        self._sessions = Sessions(random.randbytes, settings.limits.nodes_max)
+        limits = settings.limits
+        self._sessions = Sessions(random.randbytes, limits.nodes_max, limits.awake_window_s * 1000)
         self._readings = Readings()
         self._commands = Commands(settings.limits.commands_per_node_max)
         self._latest = LatestReadings()
@@ -362,6 +364,7 @@ class Gateway:
 def run(settings_path: str) -> None:
     """Run a gateway until SIGTERM or SIGINT. Raises SettingsError and StartError."""
     settings = gateway_settings.load(settings_path)
+    check_group(settings)
     level = settings.gateway.log_level.upper()
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

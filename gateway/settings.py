@@ -76,6 +76,7 @@ class Limits(_Table):
     commands_per_node_max: Annotated[int, Meta(ge=1, le=10_000)] = 32
     command_expires_s: Annotated[int, Meta(ge=1, le=31_536_000)] = 86_400
     replay_window_h: Annotated[int, Meta(ge=0, le=8760)] = 168
+    awake_window_s: Annotated[int, Meta(ge=1, le=3600)] = 93
 
 
 class FileUplink(_Table):

@@ -47,6 +47,18 @@ class Written(resource.Resource):
     render_post = render_put
 
 
+def test_node_that_sleeps_sooner_than_the_standard_says_is_not_asked_too_late(tmp_path):
+    async def case():
+        text = "[limits]\nawake_window_s = 1"
+        async with running(tmp_path, text=text) as (gateway, port), client(port) as node:
+            await node.register("n", SLEEPY)
+            assert gateway.node("n").state == "registered"
+            await asyncio.sleep(1.1)
+            assert gateway.node("n").state == "sleeping"
+
+    run(case())
+
+
 def test_node_gets_the_time_when_it_registers(tmp_path):
     async def case():
         time = Written()
