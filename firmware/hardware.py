@@ -21,6 +21,7 @@ return at once: a driver whose chip needs time starts a measurement and gives th
     rtc_unix_s()                    optional: a battery-backed clock's Unix time, or None
     dimmer.set_level(permille)      0 is off; the electrical default without a call is full
     meter.read()                    MeterReading or None
+    meter.energy_wrap_mwh           optional: where its energy begins again at 0
     photocell.read_lux()            int or None
     motion.is_present()             bool
     rangefinder.measure_mm()        int or None

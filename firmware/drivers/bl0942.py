@@ -28,18 +28,18 @@ COUNTS_PER_KA = 251213465
 COUNTS_PER_KW = 623392
 WATT_SECONDS_PER_PULSE_X10 = 4194304
 PULSES_WRAP = 1 << 24
-# 12 kWh, more than a lamp takes between two readings: the chip has restarted from 0.
-PULSES_STEP_MAX = 1 << 16
 
 
 class Bl0942:
-    """`uart` has read() -> bytes or None and write(bytes); `errors` counts missing answers."""
+    """`uart` has read() -> bytes or None and write(bytes); `errors` counts missing answers.
+
+    `energy_wrap_mwh` is where the energy begins again at 0: CF_CNT has 24 bits, 3.1 MWh.
+    """
 
     def __init__(self, uart):
+        self.energy_wrap_mwh = _energy_mwh(PULSES_WRAP)
         self._uart = uart
         self._is_asked = False
-        self._pulses = None
-        self._pulses_total = 0
         self.errors = 0
 
     def read(self):
@@ -70,15 +70,8 @@ class Bl0942:
             power_mw,
             CLOCK_MHZ // period if period else 0,
             _power_factor(power_mw, voltage_mv, current_ma),
-            self._energy_mwh(_unsigned(packet, 13)),
+            _energy_mwh(_unsigned(packet, 13)),
         )
-
-    def _energy_mwh(self, pulses):
-        """Return the energy since the chip's first start; CF_CNT wraps at 2**24, after 3.1 MWh."""
-        step = PULSES_WRAP if self._pulses is None else (pulses - self._pulses) % PULSES_WRAP
-        self._pulses_total += step if step <= PULSES_STEP_MAX else pulses
-        self._pulses = pulses
-        return self._pulses_total * WATT_SECONDS_PER_PULSE_X10 * 100000 // (COUNTS_PER_KW * 3600)
 
 
 def is_packet(answer):
@@ -90,6 +83,10 @@ def is_packet(answer):
 
 def _unsigned(packet, offset):
     return packet[offset] | packet[offset + 1] << 8 | packet[offset + 2] << 16
+
+
+def _energy_mwh(pulses):
+    return pulses * WATT_SECONDS_PER_PULSE_X10 * 100000 // (COUNTS_PER_KW * 3600)
 
 
 def _power_factor(power_mw, voltage_mv, current_ma):

@@ -58,7 +58,7 @@ class Furniture:
         self._report = report
         self._place = (settings.latitude_e6, settings.longitude_e6)
         self._is_switched = settings.supply == "switched"
-        self.counters = Counters(board.store)
+        self.counters = Counters(board.store, getattr(board.meter, "energy_wrap_mwh", None))
         self.configuration = Configuration(board.store, _defaults(values, board.dimmer))
         self.override = Override(board.store, clock)
         self.fader = Fader(board.dimmer)
@@ -188,7 +188,7 @@ class Furniture:
         is_power_up = self._board.reset_cause == "power"
         self.override.restore(self._is_switched and is_power_up)
         if is_power_up:
-            self.counters.chip_restarted()
+            self.counters.power_came()
             # The light went out with the power, and nobody was there to count it.
             self.counters.switches += self.counters.was_on
         self.counters.was_on = True

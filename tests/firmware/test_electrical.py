@@ -105,6 +105,47 @@ def test_all_that_a_chip_shows_after_a_power_cut_is_new():
     assert again.lamp.counters.energy_mwh == counted_before + 400
 
 
+def test_node_that_lost_its_supply_alone_does_not_count_the_chip_twice():
+    # A dip that the meter, on the mains side, does not see looks like a power-up to the chip.
+    bench = Bench(place=NOWHERE)
+    bench.run(7200)
+    used_mws = bench.luminaire.energy_mws
+    for _ in range(5):
+        bench = bench.reset("power", place=NOWHERE, energy_mws=used_mws)
+        bench.run(1000)
+        used_mws = bench.luminaire.energy_mws
+        assert bench.lamp.counters.energy_mwh <= used_mws // 3600
+
+
+def test_meter_that_is_silent_after_a_power_cut_loses_nothing_of_what_it_counted():
+    bench = Bench(place=NOWHERE)
+    bench.run(4000)
+    saved = bench.lamp.counters.energy_mwh
+    again = bench.reset("power", place=NOWHERE)
+    again.luminaire.is_meter_silent = True
+    again.run(3600)
+    again.luminaire.is_meter_silent = False
+    again.run(20)
+    assert again.lamp.counters.energy_mwh >= saved + 60000 - 15000
+
+
+def test_counter_of_the_chip_that_wraps_is_followed_also_over_a_reset():
+    wrap_mwh = 3000000
+    store = Bench(place=NOWHERE).store
+    counting = counters.Counters(store, wrap_mwh)
+    counting.add_energy(900000, 0)
+    for number in range(1, 11):
+        counting.add_energy(900000 + number * 200000, number * 3600000)
+    counting.add_energy(100000, 11 * 3600000)
+    counting.save()
+    again = counters.Counters(store, wrap_mwh)
+    again.add_energy(150000, 0)
+    assert again.energy_mwh == 3150000
+    counting = counters.Counters(store, wrap_mwh)
+    counting.add_energy(50, 0)
+    assert counting.energy_mwh == 3100000 + 50
+
+
 def test_energy_reset_begins_at_zero_and_stays_so_over_a_reset():
     bench = Bench(place=NOWHERE)
     bench.run(3600)
