@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 from gateway.clock import Clock
 from gateway.commands import Commands, Request, Sending, new_command
@@ -34,6 +35,7 @@ class CommandRunner:
         self._is_awake = is_awake
         # Ends that the store would not take: the queue knows these commands no more.
         self._unsaved: dict[str, CommandRow] = {}
+        self._entrances: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._changed = asyncio.Condition()
         self._listeners: list[Callable[[CommandRow], None]] = []
         self.counters: Counter[str] = Counter()
@@ -57,11 +59,13 @@ class CommandRunner:
         known = await self._store.command(row.id)
         if known is not None:
             return known
-        self._commands.check_room(row.endpoint)
-        stored = await self._store.add_command(row)
-        if stored == row:
-            self.counters["submitted"] += 1
-            return self._commands.submit(row, self._now_ms())
+        # One after the other: room that was found must still be there after the commit.
+        async with self._entrances.setdefault(row.endpoint, asyncio.Lock()):
+            self._commands.check_room(row.endpoint)
+            stored = await self._store.add_command(row)
+            if stored == row:
+                self.counters["submitted"] += 1
+                return self._commands.submit(row, self._now_ms())
         return stored
 
     async def cancel(self, command_id: str) -> CommandRow:

@@ -5,7 +5,7 @@ import asyncio
 from aiocoap import CHANGED, Message, resource
 
 from gateway.clock import SystemClock
-from gateway.commands import Request
+from gateway.commands import CommandRefused, Request
 from gateway.rows import CommandState
 from protocol import senml
 from tests.gateway.coap_street import run
@@ -190,5 +190,19 @@ def test_command_that_nobody_fetched_expires(tmp_path):
         async with running(tmp_path, clock=Still()) as (gateway, _):
             await gateway.submit(Request("c1", "n", "dim", level=30, expires_s=1))
             assert (await gateway.wait_result("c1", 10)).state == CommandState.EXPIRED
+
+    run(case())
+
+
+def test_command_that_is_refused_for_want_of_room_is_not_done_after_a_restart(tmp_path):
+    async def case():
+        text = "[limits]\ncommands_per_node_max = 1"
+        async with running(tmp_path, text=text) as (gateway, _):
+            requests = [Request(f"c{number}", "n", "resume") for number in range(4)]
+            outcomes = await asyncio.gather(
+                *(gateway.submit(each) for each in requests), return_exceptions=True
+            )
+            assert sum(isinstance(each, CommandRefused) for each in outcomes) == 3
+            assert len(await gateway.store.unfinished_commands()) == 1
 
     run(case())
