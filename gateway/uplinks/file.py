@@ -56,7 +56,8 @@ class FileUplink:
                     self._pump.note("uplink_failed", str(error))
                 failures += 1
             finally:
-                self._lines.close()
+                # After what the executor still writes: a number may soon be another file's.
+                await self._in_executor(self._lines.close)
             await asyncio.sleep(backoff_s(failures, self._random))
 
     async def _deliver(self, written: set[int]) -> None:

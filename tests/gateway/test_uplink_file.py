@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -190,3 +192,48 @@ def test_batch_that_was_half_written_is_completed_not_doubled(tmp_path, monkeypa
 
     asyncio.run(main())
     assert sequences(tmp_path) == [*range(10), *range(10)]
+
+
+def test_file_stays_open_until_the_batch_under_way_is_written(tmp_path):
+    async def main():
+        executor = Patient()
+        store = Store(str(tmp_path / "store.db"), urgent_ms=1)
+        await store.open(EPOCH)
+        pump = Pump("file", store, lambda: TIME_MS)
+        settings = FileSettings(path=str(tmp_path / "out.jsonl"))
+        task = asyncio.ensure_future(FileUplink(settings, pump, executor, lambda: 0.0).run())
+        await store.commit_pack([row(1)], urgent=True)
+        while "append" not in executor.names:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.sleep(0.05)
+        executor.gate.set()
+        await asyncio.gather(task, return_exceptions=True)
+        executor.shutdown()
+        await store.close()
+        return executor.failures
+
+    assert asyncio.run(main()) == []
+
+
+class Patient(ThreadPoolExecutor):
+    """One thread, in which each append waits for the gate."""
+
+    def __init__(self):
+        super().__init__(max_workers=1)
+        self.gate = threading.Event()
+        self.names = []
+        self.failures = []
+
+    def submit(self, function, *arguments):
+        return super().submit(self._run, function, *arguments)
+
+    def _run(self, function, *arguments):
+        self.names.append(function.__name__)
+        if function.__name__ == "append":
+            self.gate.wait(30)
+        try:
+            return function(*arguments)
+        except Exception as failure:
+            self.failures.append(failure)
+            raise
