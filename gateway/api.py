@@ -15,7 +15,7 @@ from gateway.api_requests import Wrong, command_request, operation_request, seco
 from gateway.commands import CommandRefused
 from gateway.fleet_view import NodeView
 from gateway.names import UnknownName, parse_path
-from gateway.operations import ASLEEP, NO_ANSWER, UNKNOWN_NODE, Operation, OperationFailed
+from gateway.operations import ASLEEP, BUSY, NO_ANSWER, UNKNOWN_NODE, Operation, OperationFailed
 from gateway.store import StoreError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ KEEP_ALIVE_S = 15
 STOP_S = 2.0
 COMMAND_ID_BYTES = 8
 
-_STATUS_OF_REASON = {UNKNOWN_NODE: 404, ASLEEP: 409, NO_ANSWER: 504}
+_STATUS_OF_REASON = {UNKNOWN_NODE: 404, ASLEEP: 409, BUSY: 503, NO_ANSWER: 504}
 
 
 class Api:

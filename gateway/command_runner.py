@@ -8,7 +8,14 @@ from weakref import WeakValueDictionary
 
 from gateway.clock import Clock
 from gateway.commands import Commands, Request, Sending, new_command
-from gateway.operations import ASLEEP, UNKNOWN_NODE, Operation, OperationFailed, Operations
+from gateway.operations import (
+    ASLEEP,
+    BUSY,
+    UNKNOWN_NODE,
+    Operation,
+    OperationFailed,
+    Operations,
+)
 from gateway.rows import CommandRow
 from gateway.store import Store, StoreError
 
@@ -135,7 +142,7 @@ class CommandRunner:
         )
 
     def _failed(self, sending: Sending, failure: OperationFailed) -> CommandRow:
-        if failure.reason in (ASLEEP, UNKNOWN_NODE):
+        if failure.reason in (ASLEEP, BUSY, UNKNOWN_NODE):
             return self._commands.not_sent(sending.command_id)
         log.info("command %r to %r: %s", sending.command_id, sending.endpoint, failure)
         return self._commands.no_answer(sending.command_id, self._now_ms(), self._clock.unix_ms())

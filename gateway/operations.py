@@ -44,6 +44,7 @@ class OperationFailed(Exception):
 
 UNKNOWN_NODE = "unknown node"
 ASLEEP = "asleep"
+BUSY = "busy"  # nothing was sent: its turn did not come in time
 NO_ANSWER = "no answer"
 IMPOSSIBLE = "impossible"  # the operation makes no sense, or its value cannot be written
 
@@ -127,10 +128,14 @@ class Operations:
     async def perform(self, endpoint: str, operation: Operation) -> OperationResult:
         """Return the node's answer, a refusal too; raises OperationFailed if there is none."""
         self.counters[operation.kind] += 1
+        has_turn = False
         try:
             async with asyncio.timeout(operation.timeout_s), self.turn(endpoint) as session:
+                has_turn = True
                 return await _PERFORM[operation.kind](self, session, operation)
         except (TimeoutError, error.NetworkError):
+            if not has_turn:
+                raise OperationFailed(BUSY, f"{endpoint}: others came first") from None
             self.did_not_answer(endpoint)
             raise OperationFailed(NO_ANSWER, f"{endpoint} did not answer") from None
         except error.MessageError:

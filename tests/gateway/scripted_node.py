@@ -45,10 +45,10 @@ class ScriptedNode(asyncio.DatagramProtocol):
         else:
             self._responses.put_nowait(message)
 
-    async def register(self, links, endpoint="n"):
+    async def register(self, links, endpoint="n", queries=()):
         options = [(coap.URI_PATH, b"rd"), (coap.CONTENT_FORMAT, b"\x28")]
         options += [(coap.URI_QUERY, f"ep={endpoint}".encode()), (coap.URI_QUERY, b"lt=60")]
-        options.append((coap.URI_QUERY, b"lwm2m=1.1"))
+        options += [(coap.URI_QUERY, query) for query in (b"lwm2m=1.1", *queries)]
         self._send(coap.CON, coap.POST, self._next_mid(), b"r", options, links.encode())
         response = await self._responses.get()
         self.location = coap.text_options(response.options, coap.LOCATION_PATH)

@@ -11,6 +11,7 @@ from aiocoap import DELETE, POST
 from gateway import service
 from gateway.commands import Request
 from gateway.composition import StartError, locked
+from gateway.operations import BUSY, Operation, OperationFailed
 from gateway.rows import CommandState
 from gateway.settings import SettingsError
 from gateway.store import StoreError
@@ -315,3 +316,19 @@ def test_unknown_group_stops_the_start_with_its_key(tmp_path):
     )
     with pytest.raises(SettingsError, match='management.group = "no-such-group": allowed'):
         service.run(path)
+
+
+def test_operation_whose_turn_never_came_puts_no_node_to_sleep(tmp_path):
+    async def case():
+        async with running(tmp_path) as (gateway, port):
+            node = await ScriptedNode.connect(port)
+            await node.register("</42800/0>", queries=(b"Q",))
+            first = asyncio.ensure_future(gateway.operate("n", Operation("read", (3, 0))))
+            await node.request()
+            with pytest.raises(OperationFailed) as failed:
+                await gateway.operate("n", Operation("read", (3, 0), timeout_s=0.05))
+            assert failed.value.reason == BUSY
+            assert gateway.node("n").state == "registered"
+            first.cancel()
+
+    run(case())
