@@ -18,7 +18,8 @@ LATEST_ROWS_MAX = 100_000
 
 def insert(connection: apsw.Connection, rows: Sequence[ReadingRow]) -> PackResult:
     """Add `rows`, but not those whose (endpoint, boot, sequence) is there."""
-    endpoint_ids = {name: _endpoint_id(connection, name) for name in {row.endpoint for row in rows}}
+    names = dict.fromkeys(row.endpoint for row in rows)
+    endpoint_ids = {name: _endpoint_id(connection, name) for name in names}
     before = connection.total_changes()
     connection.executemany(_INSERT, [_bindings(row, endpoint_ids[row.endpoint]) for row in rows])
     stored = connection.total_changes() - before

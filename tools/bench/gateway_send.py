@@ -121,8 +121,9 @@ class LoadClient(asyncio.DatagramProtocol):
         readings = PACKS[kind](first)
         self._sequence += len(readings)
         ranges = f"{first}-{self._sequence}"
-        journal = [Record("/42800/0/0", 1), Record("/42800/0/1", ranges), Record("/42800/0/2", first)]
-        return senml.encode_cbor(journal + readings)
+        journal = {"/42800/0/0": 1, "/42800/0/1": ranges, "/42800/0/2": first}
+        records = [Record(name, value) for name, value in journal.items()]
+        return senml.encode_cbor(records + readings)
 
     async def _ask(self, options: list[tuple[int, bytes]], payload: bytes) -> bytes:
         self._mid = self._mid + 1 & 0xFFFF
