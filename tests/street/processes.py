@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -202,10 +201,6 @@ class NodeProcess(Process):
         ids = [int(part) for part in path.strip("/").split("/")]
         return any(event["path"] == ids and event["value"] == value
                    for event in self.events("ReadingTaken"))
-
-    def leave(self, number=signal.SIGINT):
-        """End it by a signal that lets it de-register; return its exit code."""
-        return self.end(number)
 
 
 def heap_size(furniture):
