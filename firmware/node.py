@@ -196,8 +196,7 @@ class Node:
         self._notify(now_ms)
         self._send_readings(now_ms)
         self.client.run(now_ms)
-        if not self._saved.commit():
-            self._count("saved values too long")
+        self._saved.commit()
         self._do_what_was_asked(now_ms)
         if len(self._events) > EVENTS_MAX:
             del self._events[:len(self._events) - EVENTS_MAX]
@@ -247,6 +246,10 @@ class Node:
     def _respond(self, event, now_ms):
         request = event.request
         response, operation = self._management.respond(request)
+        if not self._saved.commit():
+            response = Response(coap.INTERNAL_SERVER_ERROR)
+        if response.code == coap.INTERNAL_SERVER_ERROR:
+            self._count("store failed")
         if operation and operation.observe == 0 and response.code == coap.CONTENT:
             if self.observations.begin(
                     event.exchange, operation, request.payload, response, now_ms):
@@ -345,7 +348,11 @@ def _next_boot(board):
     """
     data = board.store.read(BOOT_KEY)
     boot = int.from_bytes(data or board.random_bytes(3), "big") + 1 & 0xFFFFFFFF
-    board.store.write(BOOT_KEY, boot.to_bytes(4, "big"))
+    try:
+        board.store.write(BOOT_KEY, boot.to_bytes(4, "big"))
+    except OSError:
+        # What cannot be counted on can at least be told apart.
+        boot = int.from_bytes(board.random_bytes(4), "big")
     return boot
 
 

@@ -3,6 +3,7 @@
 from firmware.hardware import STORE_ENTRY_MAX
 from firmware.lwm2m_object import Refused
 from protocol import cbor, data_types, object_table
+from protocol.coap_message import INTERNAL_SERVER_ERROR
 from protocol.errors import ProtocolError
 
 KEY = "saved"
@@ -23,6 +24,8 @@ class SavedValues:
         self._key = key
         self._values = {}
         self._is_changed = False
+        # The store refused: until something is put again it is not tried again.
+        self._has_failed = False
         self.is_damaged = False
         data = store.read(key)
         if data is None:
@@ -56,7 +59,7 @@ class SavedValues:
 
     def put(self, name, value):
         """Save a value; an unchanged one costs no flash."""
-        if name in self._values:
+        if name in self._values and not self._has_failed:
             known = self._values[name]
             # 1 == True, yet they are two values on the wire.
             if known == value and isinstance(known, bool) == isinstance(value, bool):
@@ -76,15 +79,28 @@ class SavedValues:
         self._is_changed = True
 
     def commit(self):
-        """Make what was put durable; return False if it does not fit into one store entry."""
+        """Make what was put durable; return False if the store is broken or has no room for it.
+
+        The values hold all the same, until the next reset.
+        """
         if not self._is_changed:
             return True
+        self._is_changed = False
+        self._has_failed = True
         data = cbor.encode(self._values)
         if len(data) > STORE_ENTRY_MAX:
             return False
-        self._store.write(self._key, data)
-        self._is_changed = False
+        try:
+            self._store.write(self._key, data)
+        except OSError:
+            return False
+        self._has_failed = False
         return True
+
+    def commit_or_refuse(self):
+        """Make what a server wrote durable; 5.00 if that cannot be done."""
+        if not self.commit():
+            raise Refused(INTERNAL_SERVER_ERROR)
 
 
 def is_integer(value, lowest=0, highest=1 << 62):

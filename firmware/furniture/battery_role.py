@@ -58,7 +58,7 @@ class BatteryRole(LwM2MObject):
         self._saved.put(_THRESHOLD_NAME, value)
 
     def end_write(self, instance_id, resource_ids):
-        self._saved.commit()
+        self._saved.commit_or_refuse()
 
     def reset_configuration(self):
         """The default threshold holds again; `saved` was cleared."""

@@ -188,8 +188,8 @@ class BinObjects:
 
     def written(self):
         """Make it durable, and have the bin judged again."""
-        self._saved.commit()
         self._furniture.configure()
+        self._saved.commit_or_refuse()
 
     def execute(self, path):
         """Reset the average speed, the number of emptyings, or the extreme temperatures."""

@@ -42,8 +42,8 @@ class Configuration:
         self._saved.put(object_id << 16 | resource_id, value)
 
     def commit(self):
-        """Make what was put durable."""
-        self._saved.commit()
+        """Make what was put durable, or refuse."""
+        self._saved.commit_or_refuse()
 
     def clear(self):
         """Return to the defaults."""
@@ -95,8 +95,8 @@ class ConfiguredObject(LwM2MObject):
         self.configuration.put(self.object_id, resource_id, value)
 
     def end_write(self, instance_id, resource_ids):
-        self.configuration.commit()
         self._changed()
+        self.configuration.commit()
 
 
 def scaled(value, exponent):

@@ -226,8 +226,8 @@ class Furniture:
 
     def written(self):
         """Make what was written durable, and judge by it."""
-        self._saved.commit()
         self._configure()
+        self._saved.commit_or_refuse()
 
     def execute(self, path):
         """Recalibrate: a technician sees an empty bay. 4.00 while the loop is not sound."""

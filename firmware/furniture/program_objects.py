@@ -104,7 +104,8 @@ class _ProgramObject(LwM2MObject):
     def clear(self):
         """Delete all instances."""
         self.instances = {}
-        self._save()
+        self._put()
+        self._saved.commit()
 
     def validate(self, instance):
         """Raise DecodeError where resources, each right, do not go together."""
@@ -126,8 +127,11 @@ class _ProgramObject(LwM2MObject):
         return resources
 
     def _save(self):
+        self._put()
+        self._saved.commit_or_refuse()
+
+    def _put(self):
         self._saved.put(0, dict(self.instances))
-        self._saved.commit()
         self.is_damaged = False
         self._changed()
 
