@@ -15,6 +15,7 @@ from firmware.observation import Observations
 from firmware.reading_queue import ReadingQueue
 from firmware.reporting import Reporting
 from firmware.saved import SavedValues
+from firmware.timezone import Timezone
 from protocol import coap_message as coap
 from protocol import data_types, identity, object_table
 from protocol.coap_endpoint import Endpoint
@@ -50,12 +51,13 @@ class Node:
 
     def __init__(self, board, settings, parameters=None):
         self._board = board
+        self._settings = settings
         self._events = []
         self.endpoint_name = identity.endpoint_name(board.mac)
         self.peer = settings.server()
         self._spread_ms = settings.registration_spread_s * 1000
         self._saved = SavedValues(board.store)
-        self.clock = Clock(_timezone(self._saved, settings))
+        self.clock = Clock(_timezone_rule(self._saved, settings))
         self.endpoint = Endpoint(board.random_bytes, parameters)
         self.counters = self.endpoint.counters
         self.queue = ReadingQueue(
@@ -316,6 +318,7 @@ class Node:
             self._extension.is_reset_wanted = False
             self._saved.clear()
             self._saved.commit()
+            self.clock.timezone = Timezone(_timezone_rule(self._saved, self._settings))
             self.furniture.reset_configuration()
         if self._device.is_reboot_wanted:
             self._device.is_reboot_wanted = False
@@ -328,13 +331,12 @@ class Node:
             self._board.reset()
 
 
-def _timezone(saved, settings):
+def _timezone_rule(saved, settings):
     """Return the rule that a server wrote, or that of the settings; UTC if neither is one."""
     for rule in (saved.get(TIMEZONE_KEY), settings.timezone):
         try:
             if isinstance(rule, str):
-                Clock(rule)
-                return rule
+                return Timezone(rule).rule
         except DecodeError:
             pass
     return "UTC0"

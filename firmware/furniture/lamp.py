@@ -100,7 +100,7 @@ class Furniture:
         self._clock_set_ms = None
         self._sample_at_ms = self._motion_at_ms = self._report_at_ms = self._save_at_ms = None
         self._lock_until_ms = None
-        self._schedule_from_s = self._schedule_level = None
+        self._schedule_from_s = self._schedule_level = self._timezone = None
         self._sun_minute = self._is_sun_up = None
         self._dark = None
         self._target = None
@@ -260,8 +260,9 @@ class Furniture:
         if unix_s is None:
             self._schedule_from_s = None
             return None
-        if self._schedule_from_s is None or not (
-                self._schedule_from_s <= unix_s < self.schedule.until_s):
+        if (self._schedule_from_s is None or self._timezone is not self.clock.timezone
+                or not self._schedule_from_s <= unix_s < self.schedule.until_s):
+            self._timezone = self.clock.timezone
             assigned = self.configuration.get(3416, 13)
             self._schedule_level = self.schedule.level(unix_s, tuple(assigned.values()))
             self._schedule_from_s = unix_s

@@ -16,6 +16,7 @@ BATTERY_NORMAL, BATTERY_LOW, BATTERY_UNKNOWN = 0, 4, 6
 
 _LEVEL, _VOLTAGE, _TOO_LOW = 1, 3, 6
 _CURRENT_TIME, _UTC_OFFSET, _TIMEZONE = 13, 14, 15
+_TIME_MAX_S = 1 << 40
 _ALWAYS = (0, 1, 2, 3, 4, 6, 11, 13, 14, 15, 16, 17, 18, 22)
 _WITH_BATTERY = (0, 1, 2, 3, 4, 6, 7, 9, 11, 13, 14, 15, 16, 17, 18, 20, 22)
 
@@ -59,6 +60,9 @@ class Device(LwM2MObject):
     def check(self, instance_id, resource_id, value):
         if resource_id == _UTC_OFFSET:
             raise Refused(METHOD_NOT_ALLOWED)
+        if resource_id == _CURRENT_TIME and not -_TIME_MAX_S <= value <= _TIME_MAX_S:
+            # It is read back as it goes on, so it must stay one that each format can carry.
+            raise Refused(BAD_REQUEST)
         if resource_id == _TIMEZONE:
             try:
                 Timezone(value)

@@ -314,5 +314,21 @@ def test_a_pack_without_memory_waits_and_becomes_smaller():
     assert street.node.counters["no memory"] > 0
 
 
+def test_a_configuration_reset_brings_the_settings_time_zone_back():
+    street = Street()
+    assert street.write("3/0/15", "UTC0") == "2.04"
+    assert street.request(coap.POST, "3410/0/8").code == coap.CHANGED
+    assert street.read("3/0/15")[0][1] == street.settings.timezone
+
+
+def test_a_time_that_no_format_can_carry_is_refused():
+    street = Street()
+    for text in ("9223372036854775807", "-9223372036854775808", "1099511627777"):
+        assert street.write("3/0/13", text) == "4.00"
+    assert street.write("3/0/13", "-1") == "2.04"
+    street.advance(5000)
+    assert street.request(coap.GET, "3/0", accept=11542).code == coap.CONTENT
+
+
 def no_memory(*arguments):
     raise MemoryError

@@ -3,6 +3,7 @@
 from firmware.furniture import schedule_syntax
 from firmware.furniture.program_objects import INSTANCES_MAX
 from firmware.lwm2m_object import Refused
+from firmware.timezone import Timezone
 from protocol.coap_message import BAD_REQUEST
 from protocol.errors import DecodeError
 from tests.firmware.lamp_bench import Bench, utc
@@ -372,3 +373,14 @@ def test_random_texts_are_refused_or_taken_and_nothing_else():
             except DecodeError:
                 pass
     assert taken > 0
+
+
+def test_new_time_zone_counts_within_seconds():
+    bench = Bench()
+    bench.program("00:00;19:00", "90;20")
+    bench.set_clock(utc(2026, 6, 15, 18, 10))
+    bench.run(10)
+    assert bench.level() == 20
+    bench.clock.timezone = Timezone("UTC0")
+    bench.run(15)
+    assert bench.level() == 90
