@@ -176,7 +176,7 @@ class DeviceManagement:
         self._model.write(leaves, len(path) > 2, is_replacing, empties)
 
     def _execute(self, operation, payload):
-        if operation.content_format not in (None, TEXT):
+        if payload and operation.content_format not in (None, TEXT):
             raise Refused(coap.UNSUPPORTED_CONTENT_FORMAT)
         try:
             arguments = str(payload, "utf-8")

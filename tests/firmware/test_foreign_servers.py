@@ -40,3 +40,17 @@ def test_a_server_that_refuses_a_register_for_other_reasons_gets_the_format_agai
     street.node.start(0)
     street.advance(600000)
     assert [len(root_links(request)) for request in street.requests[:4]] == [1, 0, 1, 0]
+
+
+def test_lwm2m_node_lib_1_4_server_executes_with_a_format_and_nothing_in_it():
+    street = Street()
+    assert street.request(coap.POST, "1/0/8", content_format=1541).code == coap.CHANGED
+    refused = street.request(coap.POST, "1/0/8", b"0", content_format=1541)
+    assert refused.code == coap.UNSUPPORTED_CONTENT_FORMAT
+
+
+def test_lwm2m_node_lib_1_4_server_writes_in_the_text_format_of_before_the_registry():
+    street = Street()
+    response = street.request(coap.PUT, "3416/0/1", b"55", content_format=1541)
+    assert response.code == coap.CHANGED
+    assert street.read("3416/0/1") == [((3416, 0, 1), 55)]
