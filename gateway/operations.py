@@ -212,10 +212,10 @@ class Operations:
         return await self._negotiate(session, kind, formats, message, operation.path)
 
     async def _create(self, session: Session, operation: Operation) -> OperationResult:
-        if not operation.leaves:
-            # Not an empty pack either: clients refuse it as malformed.
-            return await self._ask(_message(session, codes.POST, operation.path), operation.path)
         formats = content.formats_to_write(session.registration, operation.path, None)
+        if not operation.leaves:
+            # An empty SenML pack is malformed; TLV has a form for nothing.
+            formats = (content.TLV,)
 
         def message(number: int) -> Message:
             payload = content.encode(number, operation.path, operation.leaves)

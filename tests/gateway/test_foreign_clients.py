@@ -86,7 +86,7 @@ def test_what_an_operator_writes_to_a_resource_of_unknown_type_goes_as_text():
     assert parse_value((3311, 0, 5850), "true") is True
 
 
-def test_anjay_3_14_creates_an_instance_only_if_nothing_at_all_is_sent_with_it(tmp_path):
+def test_anjay_3_14_creates_an_instance_without_values_from_an_empty_tlv_only(tmp_path):
     class Object(resource.Resource):
         async def render_post(self, request):
             asked.append((request.opt.content_format, request.payload))
@@ -102,7 +102,7 @@ def test_anjay_3_14_creates_an_instance_only_if_nothing_at_all_is_sent_with_it(t
             await node.register(links=b"</33605>")
             result = await operate(gateway, "create", (33605,))
             assert (result.code, result.location) == ("2.01", ("33605", "0"))
-            assert asked == [(None, b"")]
+            assert asked == [(11542, b"")]
 
     run(case())
 
