@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from asyncio.subprocess import Process
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from protocol import settings
 from tests import debian
 from tests.conformance.wire import LIMIT_S
+from tests.interrupting import interrupt
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERPRETERS = {
@@ -47,15 +47,8 @@ class NodeProcess:
                 env=environment)
 
     async def interrupt(self) -> None:
-        """Ask it to take its leave, in a moment when it waits.
-
-        MicroPython's unix port raises KeyboardInterrupt between any two instructions of its own;
-        in the middle of a garbage collection that leaves it without a heap.
-        """
-        status = Path(f"/proc/{self._process.pid}/stat")
-        while status.read_text().rpartition(")")[2].split()[0] != "S":
-            await asyncio.sleep(0.001)
-        self._process.send_signal(signal.SIGINT)
+        """Ask it to take its leave."""
+        await asyncio.to_thread(interrupt, self._process.pid)
 
     async def ended(self) -> int:
         """Return the exit code, once there is one."""

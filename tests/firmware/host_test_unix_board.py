@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,9 +14,10 @@ from protocol import settings
 from protocol.coap_endpoint import Endpoint
 from protocol.coap_values import RequestReceived, Response
 from tests import debian
+from tests.interrupting import interrupt
 from tools.board_images import ROOT
 
-END_S = 40
+END_S = 60
 
 
 class Server:
@@ -90,8 +90,8 @@ class Process:
                     return event
         raise AssertionError(f"not seen: {self.events()[-5:]}")
 
-    def stop(self, number):
-        self._process.send_signal(number)
+    def stop(self):
+        interrupt(self._process.pid)
         end_s = time.monotonic() + END_S
         while self._process.poll() is None and time.monotonic() < end_s:
             self.server.turn()
@@ -131,7 +131,7 @@ def test_lamp_registers_shines_and_leaves_on_an_interrupt(start):
     process = start("lamp")
     process.wait_for(lambda event: event["event"] == "Registered")
     process.wait_for(lambda event: event["event"] == "LightSet")
-    assert process.stop(signal.SIGINT) == 0
+    assert process.stop() == 0
     assert process.server.requests[-1] == (coap.DELETE, "rd")
     assert process.events()[-1] == {"event": "Stopped"}
 
