@@ -318,8 +318,8 @@ class Furniture:
         if now_ms >= self._save_at_ms:
             self._save_at_ms = now_ms + SAVE_INTERVAL_MS
             self.counters.save()
-            if self.clock.unix_s() is None:
-                self.override.save()
+            # Also by a known clock: after a reset it may be unknown for long.
+            self.override.save()
         if now_ms >= self._report_at_ms:
             interval_ms = self._report_interval_ms()
             # The next turn of its own, also after a long sleep.

@@ -10,7 +10,8 @@ from firmware.saved import SavedValues, is_integer
 
 KEY = "override"
 DURATION_S_MAX = 31 * 86400
-BOOT_FEE_S = 600
+# What may have passed since it was last saved (firmware.furniture.counters.SAVE_INTERVAL_MS).
+BOOT_FEE_S = 900
 # An end that a corrected clock moves by more is worth a write.
 MOVED_S = 60
 

@@ -172,7 +172,7 @@ def test_override_goes_on_by_remaining_uptime_while_the_clock_is_unknown():
     again = bench.reset(place=NOWHERE)
     again.run(10)
     assert again.level() == 20
-    again.run(7200 - 600)
+    again.run(7200 - 900)
     assert again.level() == 100
 
 
@@ -181,7 +181,7 @@ def test_uptime_spent_under_an_override_is_not_given_again_after_a_reset():
     bench.write(3416, {1: 20})
     bench.run(4600)
     again = bench.reset(place=NOWHERE)
-    again.run(7200 - 4500 - 600 - 20)
+    again.run(7200 - 4500 - 900 - 20)
     assert again.level() == 20
     again.run(30)
     assert again.level() == 100
