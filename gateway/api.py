@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway import api_views
 from gateway.api_requests import Wrong, command_request, operation_request, seconds
 from gateway.commands import CommandRefused
+from gateway.composition import StartError
 from gateway.fleet_view import NodeView
 from gateway.names import UnknownName, parse_path
 from gateway.operations import ASLEEP, BUSY, NO_ANSWER, UNKNOWN_NODE, Operation, OperationFailed
@@ -198,15 +199,19 @@ async def _errors(request: web.Request, handler: Callable[..., Awaitable]) -> we
 async def serving(gateway: "Gateway", socket_path: str, group: str) -> AsyncIterator[None]:
     """Listen on `socket_path`, open to its owner and to `group` if one is named, until the end.
 
-    A socket that a gateway left behind is replaced. Raises OSError, or LookupError for a group
-    that this machine does not have.
+    A socket that a gateway left behind is replaced. Raises StartError where it cannot be made, or
+    LookupError for a group that this machine does not have.
     """
     group_id = grp.getgrnam(group).gr_gid if group else None
     api = Api(gateway, lambda: gateway.random.randbytes(COMMAND_ID_BYTES).hex())
     runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=STOP_S)
     await runner.setup()
     try:
-        await _listen(runner, socket_path, group_id)
+        try:
+            await _listen(runner, socket_path, group_id)
+        except OSError as error:
+            reason = f"management.socket = {socket_path}: {error.strerror or error}"
+            raise StartError(reason) from error
         yield
     finally:
         await runner.cleanup()

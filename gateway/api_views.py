@@ -33,6 +33,8 @@ def status(shown: "Status", now_ms: int) -> dict[str, Any]:
             "oldest_age_s": _age_s(uplink.oldest_ms, now_ms), "counters": uplink.counters,
         } for uplink in shown.uplinks],
         "counters": shown.counters,
+        "incidents": [{"time_ms": each.time_ms, "kind": each.kind, "subject": each.subject,
+                       "detail": each.detail} for each in shown.incidents],
     }
 
 

@@ -43,7 +43,7 @@ from gateway.reports import NodeReports
 from gateway.rows import CommandRow, Lane
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from gateway.status import Status, UplinkStatus
+from gateway.status import INCIDENTS_MAX, Status, UplinkStatus
 from gateway.store import Store, StoreError, one_thread
 from gateway.time_service import TimeService
 from gateway.uplinks.mqtt import MqttUplink
@@ -56,6 +56,8 @@ COMMANDS_SHOWN_MAX = 1000
 FINISHED_COMMANDS_KEPT_MS = 30 * 24 * 3600 * 1000
 GC_THRESHOLDS = (10_000, 50, 1000)
 """A full collection of a loaded gateway stalls the event loop: rarer, since little is cyclic."""
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 log = logging.getLogger("gateway")
 
@@ -255,6 +257,7 @@ class Gateway:
             readings_stored=await self.store.readings_count(),
             uplinks=tuple([await self._uplink_status(name) for name in self._uplinks]),
             counters=self.counters(),
+            incidents=tuple(await self.store.incidents(INCIDENTS_MAX)),
         )
 
     def counters(self) -> dict[str, int]:
@@ -366,9 +369,7 @@ def run(settings_path: str) -> None:
     settings = gateway_settings.load(settings_path)
     check_group(settings)
     level = settings.gateway.log_level.upper()
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=level, stream=sys.stderr, format=LOG_FORMAT)
     # What peers do wrong is said once a minute by the parts that refuse it.
     logging.getLogger("gateway.coap").setLevel(max(logging.WARNING, logging.getLevelName(level)))
     gc.set_threshold(*GC_THRESHOLDS)

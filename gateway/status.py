@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from gateway.rows import IncidentRow
+
+INCIDENTS_MAX = 20
+
 
 @dataclass(frozen=True, slots=True)
 class UplinkStatus:
@@ -28,3 +32,4 @@ class Status:
     readings_stored: int
     uplinks: tuple[UplinkStatus, ...]
     counters: dict[str, int]
+    incidents: tuple[IncidentRow, ...]  # the newest first

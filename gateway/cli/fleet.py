@@ -112,6 +112,10 @@ def status(as_json: bool) -> None:
                             for state, count in shown["nodes"].items() if count)),
         ("readings stored", shown["readings_stored"]),
     ])
+    if shown["incidents"]:
+        print_table(("incident", "of", "", "when"),
+                    [(i["kind"], i["subject"], i["detail"], _clock(i["time_ms"]))
+                     for i in shown["incidents"]])
     print_table(("uplink", "waiting", "oldest", "state"),
                 [(u["name"], u["depth"], age_text(u["oldest_age_s"]), u["state"])
                  for u in shown["uplinks"]])

@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.settings import MqttUplink as MqttSettings
 
@@ -136,9 +137,13 @@ class MqttConnection:
         self._publishing[message.mid] = future
 
     async def subscribe(self, topic_filter: str) -> None:
-        """Subscribe with QoS 1; raises MqttError when refused or lost."""
+        """Subscribe with QoS 1; raises MqttError when refused or lost.
+
+        What is retained on the broker is not wanted: it would come with every connection again.
+        """
         future = self._loop.create_future()
-        _, mid = self._client.subscribe(topic_filter, qos=1)
+        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        _, mid = self._client.subscribe(topic_filter, options=options)
         if mid is None:
             raise MqttError("connection lost")
         self._subscribing[mid] = future

@@ -2,22 +2,25 @@
 
 import asyncio
 import hashlib
-import shutil
+import os
 import subprocess
 from base64 import b64encode
 
 import pytest
 
 from gateway.settings import Tls
+from tests import debian
 from tests.gateway.mosquitto import Broker
 from tests.gateway.mqtt_uplink import uplinked
 from tests.gateway.uplink_rows import row
 
-pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the program openssl")
-
 
 def openssl(*arguments):
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+    program = debian.program("openssl")
+    # Without the machine's own configuration, which the program may look for elsewhere.
+    environment = os.environ | {"OPENSSL_CONF": os.devnull}
+    subprocess.run([program, *map(str, arguments)], check=True, capture_output=True,
+                   env=environment)
 
 
 def certificates(folder, name="127.0.0.1"):
