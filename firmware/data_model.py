@@ -79,16 +79,21 @@ class DataModel:
     def _is_readable(self, path):
         return "R" in object_table.resource(path[0], path[2]).operations
 
-    def write(self, leaves, is_strict, is_replacing, empties=()):
+    def write(self, leaves, is_strict, is_replacing, empties=(), replaced=None):
         """Write all leaves or, if one of them is Refused, none.
 
         `is_strict`: a resource that is not there gives 4.04, else it is passed over (OMA Core
         6.3.3: an unknown optional resource is ignored). `is_replacing`: a multiple resource loses
         the instances that the leaves do not name. `empties`: multiple resources left without any.
+        `replaced`: the path of an instance whose other optional resources return to their defaults.
         """
         plan = self._plan(leaves, is_strict, is_replacing)
         for path in empties:
             plan[path] = {}
+        if replaced:
+            defaults = self._objects[replaced[0]].defaults
+            for resource_id in defaults:
+                plan.setdefault(replaced + (resource_id,), defaults[resource_id])
         for path in plan:
             self._objects[path[0]].check(path[1], path[2], plan[path])
         written = {}

@@ -173,7 +173,8 @@ class DeviceManagement:
             if len(path) != 3 or not is_replacing or not self._is_multiple(path):
                 raise Refused(coap.BAD_REQUEST)
             empties = (path,)
-        self._model.write(leaves, len(path) > 2, is_replacing, empties)
+        replaced = path if is_replacing and len(path) == 2 else None
+        self._model.write(leaves, len(path) > 2, is_replacing, empties, replaced)
 
     def _execute(self, operation, payload):
         if payload and operation.content_format not in (None, TEXT):

@@ -20,6 +20,8 @@ class LwM2MObject:
     """
 
     object_id = None
+    # What a Write that replaces an instance gives to the resources that it does not name.
+    defaults = {}
 
     def instance_ids(self):
         """Return the ids of the instances that exist, ascending."""

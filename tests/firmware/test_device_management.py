@@ -336,3 +336,34 @@ def test_floats_are_exact():
     street = Street()
     assert street.write("3416/0/49", "2.5") == "2.04"
     assert street.read("3416/0/49") == [((3416, 0, 49), Decimal(25, -1))]
+
+
+def test_replacing_a_program_leaves_nothing_of_the_old_one():
+    street = Street()
+    create(street, {1: {0: "18:00~23:00"}, 0: "old", 4: {0: "18:00"}, 5: {0: "100"}})
+    leaves = [((3454, 0, 4, 0), "19:00;22:00"), ((3454, 0, 5, 0), "90;30")]
+    payload = lwm2m_content.encode(112, (3454, 0), leaves, type_of)
+    assert street.request(coap.PUT, "3454/0", payload, content_format=112).code == coap.CHANGED
+    assert street.read("3454/0") == [((3454, 0, 0), "")] + leaves
+
+
+def test_partial_write_of_a_program_leaves_the_rest_of_it():
+    street = Street()
+    create(street, {1: {0: "18:00~23:00"}, 0: "old", 4: {0: "18:00"}, 5: {0: "100"}})
+    payload = lwm2m_content.encode(
+        112, (3454, 0), [((3454, 0, 5, 0), "50")], type_of)
+    assert street.request(coap.POST, "3454/0", payload, content_format=112).code == coap.CHANGED
+    assert ((3454, 0, 1, 0), "18:00~23:00") in street.read("3454/0")
+
+
+def create(street, resources):
+    leaves = []
+    for resource_id in sorted(resources):
+        value = resources[resource_id]
+        path = (3454, 0, resource_id)
+        if isinstance(value, dict):
+            leaves += [(path + (key,), value[key]) for key in value]
+        else:
+            leaves.append((path, value))
+    payload = lwm2m_content.encode(112, (3454,), leaves, type_of)
+    assert street.request(coap.POST, "3454", payload, content_format=112).code == coap.CREATED
