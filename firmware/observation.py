@@ -8,6 +8,9 @@ from protocol import number
 from protocol.number import Decimal
 
 OBSERVATIONS_MAX = 12
+# A fading lamp changes twenty times a second; to look at all that is observed each time would
+# take longer than that.
+LOOK_INTERVAL_MS = 250
 
 
 class _Watch:
@@ -74,6 +77,8 @@ class Observations:
         self._server = server
         self._endpoint = endpoint
         self._observations = {}
+        self._looked_ms = 0
+        self._is_look_wanted = False
 
     def __len__(self):
         return len(self._observations)
@@ -105,6 +110,8 @@ class Observations:
         """Return when run() has something to say even if nothing changes, or None."""
         times = [observation.due_ms for observation in self._observations.values()
                  if observation.due_ms is not None]
+        if self._is_look_wanted:
+            times.append(self._looked_ms + LOOK_INTERVAL_MS)
         return min(times) if times else None
 
     def run(self, now_ms, can_speak):
@@ -113,6 +120,11 @@ class Observations:
         While the server cannot be told, a notification waits if the server wishes so (1/x/6), and
         says then how things are, not how they were.
         """
+        is_too_soon = 0 < now_ms - self._looked_ms < LOOK_INTERVAL_MS
+        self._is_look_wanted = is_too_soon and len(self._observations) > 0
+        if is_too_soon:
+            return False
+        self._looked_ms = now_ms
         is_waiting = False
         for observation in tuple(self._observations.values()):
             if not self._is_due(observation, now_ms):

@@ -308,3 +308,13 @@ def test_notifications_are_confirmable():
         street.node.receive_datagram(datagram, ("gateway.example", 5683), street.now_ms)
     types = [datagram[0] >> 4 & 3 for datagram, _ in street.node.datagrams_to_send()]
     assert types == [coap.ACK, coap.CON]
+
+
+def test_of_twenty_changes_in_a_second_a_few_are_told_and_the_last_one():
+    street = observed()
+    for level in range(40, 60):
+        street.advance(50)
+        dim(street, level)
+    street.advance(300)
+    assert 4 <= len(texts(street)) <= 10
+    assert texts(street)[-1] == "59"
