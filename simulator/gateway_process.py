@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import ctypes
+import secrets
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -9,7 +12,11 @@ from pathlib import Path
 from gateway.cli.connection import ApiClient, ApiError
 
 START_TIMEOUT_S = 30
+PR_SET_PDEATHSIG = 1
 STOP_TIMEOUT_S = 20
+# Below those that Linux gives to any socket (32768 and up), such as the nodes': one of those that
+# is free now may be taken before the gateway has started.
+FIRST_PORT, PORTS = 20_000, 12_000
 
 
 class GatewayError(Exception):
@@ -33,7 +40,8 @@ class GatewayProcess:
         with open(self.log, "ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 str(program), "run", "--config", str(self.config),
-                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=_end_with_parent)
         deadline_s = asyncio.get_running_loop().time() + START_TIMEOUT_S
         while not await self._answers():
             if self._process.returncode is not None:
@@ -70,8 +78,17 @@ class GatewayProcess:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
 
 
+def _end_with_parent() -> None:
+    """In the child: be ended by the kernel when the parent is killed (prctl(2), Linux)."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def free_udp_port() -> int:
     """Return a UDP port of the loopback interface that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port

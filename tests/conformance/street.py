@@ -9,7 +9,8 @@ from aiocoap.numbers import codes
 
 from tests.conformance import senml
 from tests.conformance.node_process import NodeProcess
-from tests.conformance.wire import LIMIT_S, LOOPBACK, Wire, free_port
+from tests.conformance.wire import LIMIT_S, Wire
+from tests.ports import LOOPBACK, free_port
 
 LIFETIME_S = 3600
 LINK_FORMAT, TEXT, OCTET_STREAM, VALUE_CBOR, TLV = 40, 0, 42, 60, 11542

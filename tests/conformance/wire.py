@@ -1,21 +1,14 @@
 """A relay between node and server, so that what either said can be judged message by message."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 
 import aiocoap
 
-LOOPBACK = "127.0.0.1"
+from tests.ports import LOOPBACK
+
 LIMIT_S = 60
 """Ends a wait that hangs; no test depends on it otherwise."""
-
-
-def free_port() -> int:
-    """Return a UDP port that nobody uses at the moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
 
 
 class Wire:

@@ -37,7 +37,10 @@ def consumer(folder, broker):
         yield running
     finally:
         running.terminate()
-        running.wait(LIMIT_S)
+        try:
+            running.wait(LIMIT_S)
+        finally:
+            running.kill()
 
 
 def publish(broker, key, *sequences):

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from protocol.identity import endpoint_name
-from simulator.gateway_process import free_udp_port
 from tests.docs import pages
+from tests.ports import free_port
 from tools.run_node import mac_of
 
 README = pages.ROOT / "README.md"
 # A node that nobody runs on the bench meanwhile; its folder under build/nodes is its own.
 NUMBER = 255
 ENDING = endpoint_name(mac_of("lamp", NUMBER))[-4:]
-WAIT_S = 30
+WAIT_S = 60
 
 
 @contextlib.contextmanager
@@ -30,7 +30,10 @@ def process(*command: str, folder: Path):
         yield running
     finally:
         running.terminate()
-        running.wait(WAIT_S)
+        try:
+            running.wait(WAIT_S)
+        finally:
+            running.kill()
 
 
 def faubourg(folder: Path, *words: str) -> subprocess.CompletedProcess:
@@ -54,7 +57,7 @@ def wait_for_node(folder: Path) -> None:
 def bench(tmp_path_factory):
     """The README's gateway, on a port of its own, and a lamp."""
     folder = tmp_path_factory.mktemp("readme")
-    port = free_udp_port()
+    port = free_port()
     settings, = pages.blocks(README, "toml")
     (folder / "gateway.toml").write_text(f'{settings}listen = "127.0.0.1:{port}"\n')
     program = str(Path(sys.executable).with_name("faubourg"))

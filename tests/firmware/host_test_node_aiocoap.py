@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 
 import aiocoap
 import aiocoap.resource
@@ -13,8 +12,9 @@ from aiocoap.numbers import codes
 from firmware.node import Node
 from protocol.settings import Settings
 from tests.firmware.board import Board
+from tests.ports import free_port
 
-LIMIT_S = 10
+LIMIT_S = 60
 
 
 class Wire(asyncio.DatagramProtocol):
@@ -88,9 +88,7 @@ class Peer:
     """The aiocoap server with one registered node."""
 
     async def __aenter__(self) -> "Peer":
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.site = Site()
         self.context = await aiocoap.Context.create_server_context(
             self.site, bind=("127.0.0.1", port), transports=["udp6"])

@@ -12,8 +12,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from tests.ports import free_port
+
 MOSQUITTO = Path(__file__).parents[2] / ".tools/bin/mosquitto"
-LIMIT_S = 30
+LIMIT_S = 60
 
 
 class Broker:
@@ -22,9 +24,7 @@ class Broker:
     def __init__(self, folder, *lines):
         self._folder = folder
         folder.mkdir(exist_ok=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.acl = folder / "acl"
         self.allow("topic readwrite #")
         configuration = [
@@ -73,7 +73,10 @@ class Broker:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
-            self._process.wait(LIMIT_S)
+            try:
+                self._process.wait(LIMIT_S)
+            finally:
+                self._process.kill()
             self._process = None
 
     def pause(self):

@@ -18,7 +18,8 @@ from protocol.coap_values import (
     Response,
     ResponseReceived,
 )
-from tests.protocol.coap_udp import LIMIT_S, Shelf, UdpPeer, free_port
+from tests.ports import free_port
+from tests.protocol.coap_udp import LIMIT_S, Shelf, UdpPeer
 
 BODY = os.urandom(3000)
 
@@ -45,7 +46,8 @@ def asking(scenario, site, block_size=1024):
 
     async def run():
         address = ("127.0.0.1", free_port())
-        server = await aiocoap.Context.create_server_context(site, bind=address)
+        server = await aiocoap.Context.create_server_context(
+            site, bind=address, transports=["udp6"])
         client = await UdpPeer.open(ObservingEndpoint(os.urandom, None, block_size))
         try:
             await asyncio.wait_for(scenario(client, address), LIMIT_S)

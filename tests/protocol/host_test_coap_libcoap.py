@@ -9,7 +9,8 @@ from protocol.coap_endpoint import Endpoint
 from protocol.coap_observing import ObservingEndpoint
 from protocol.coap_values import NotificationReceived, Request, Response
 from tests.debian import program
-from tests.protocol.coap_udp import LIMIT_S, Shelf, UdpPeer, free_port
+from tests.ports import free_port
+from tests.protocol.coap_udp import LIMIT_S, Shelf, UdpPeer
 
 BODY = b"".join(b"%05d " % number for number in range(500))
 LINKS = b'</3/0>;ver="1.2",</3416/0>'
@@ -25,7 +26,7 @@ def served(scenario, bodies, block_size=1024):
 
         async def client(path, *arguments):
             process = await asyncio.create_subprocess_exec(
-                coap_client, "-B", "20", *arguments, f"coap://127.0.0.1:{server.port}/{path}",
+                coap_client, "-B", "50", *arguments, f"coap://127.0.0.1:{server.port}/{path}",
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
             try:
                 output, _ = await process.communicate()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -25,17 +24,27 @@ def street(tmp_path_factory):
     """A living street of 20 nodes; gives its gateway's settings file."""
     folder = tmp_path_factory.mktemp("street")
     demo = subprocess.Popen(
-        [BIN / "faubourg-sim", "demo", "--nodes", "20", "--seconds", "90", "--keep", folder],
+        [BIN / "faubourg-sim", "demo", "--nodes", "20", "--seconds", "3600", "--keep", folder],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     config = folder / "gateway.toml"
+    try:
+        _wait_for_all(demo, config)
+        yield config
+    finally:
+        # Killed at once it would leave its gateway behind.
+        demo.terminate()
+        try:
+            demo.wait(RUN_TIMEOUT_S)
+        finally:
+            demo.kill()
+    assert not (folder / "data" / "faubourg.sock").exists(), "the gateway outlived its demo"
+
+
+def _wait_for_all(demo, config):
     deadline_s = time.monotonic() + RUN_TIMEOUT_S
     while _registered(config) < 20:
         assert demo.poll() is None and time.monotonic() < deadline_s, "the street did not register"
         time.sleep(0.2)
-    yield config
-    demo.send_signal(signal.SIGTERM)
-    demo.wait(RUN_TIMEOUT_S)
-    assert not (folder / "data" / "faubourg.sock").exists(), "the gateway outlived its demo"
 
 
 def _registered(config):

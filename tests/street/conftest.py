@@ -2,9 +2,9 @@
 
 import pytest
 
-from simulator.gateway_process import free_udp_port
 from tests import debian
 from tests.gateway.mosquitto import Broker
+from tests.ports import free_port
 from tests.street.processes import GatewayProcess, NodeProcess
 from tools import board_images
 
@@ -58,7 +58,7 @@ def new_gateway(processes, folder):
     """`new_gateway(name, text)` gives a GatewayProcess on a free port to start."""
 
     def make(name, text=""):
-        gateway = GatewayProcess(folder / name, free_udp_port(), text)
+        gateway = GatewayProcess(folder / name, free_port(), text)
         processes.append(gateway)
         return gateway
 

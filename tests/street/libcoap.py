@@ -10,6 +10,7 @@ from protocol import coap_message as coap
 from protocol.coap_endpoint import Endpoint
 from protocol.coap_values import Request, RequestReceived, Response, ResponseReceived
 from tests import debian
+from tests.ports import LOOPBACK, free_port
 from tests.street.processes import LIMIT_S, until
 
 # A run of coap-client begins with a random message id; one that its peer has heard from another
@@ -94,7 +95,7 @@ class Reception:
 
     def __init__(self):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind((LOOPBACK, free_port()))
         self._socket.settimeout(0.05)
         self._endpoint = Endpoint(os.urandom)
         self._muted_port = None

@@ -5,6 +5,7 @@ import json
 import random
 import threading
 import time
+import uuid
 from collections import Counter
 from functools import partial
 
@@ -34,9 +35,10 @@ def gateway(new_gateway):
 
 @pytest.fixture
 def peer(gateway):
-    """A peer that is registered."""
+    """A peer that is registered, as `endpoint`: its port may have been another peer's before."""
     with Wire(gateway.port) as wire:
-        query = f"rd?ep={wire.name}&lt=300&lwm2m=1.1"
+        wire.endpoint = f"peer-{uuid.uuid4().hex}"
+        query = f"rd?ep={wire.endpoint}&lt=300&lwm2m=1.1"
         assert wire.ask(coap.POST, query, OBJECTS, LINKS) == "2.01"
         yield wire
 
@@ -155,7 +157,8 @@ def test_values_of_a_wrong_type_are_left_out_and_the_others_kept(gateway, peer):
 
 
 def filed(gateway, peer):
-    return [record for pack in gateway.lines() if pack[0]["bn"] == peer.name for record in pack]
+    return [record for pack in gateway.lines() if pack[0]["bn"] == peer.endpoint
+            for record in pack]
 
 
 @pytest.mark.parametrize("datagram", [

@@ -6,7 +6,7 @@ import cbor2
 import pytest
 
 from protocol import link_format
-from simulator.gateway_process import free_udp_port
+from tests.ports import free_port
 from tests.street.libcoap import CoapClient, Reception
 from tests.street.processes import until
 from tests.street.subscriber import file_readings
@@ -122,7 +122,7 @@ def test_gateway_refuses_what_it_does_not_serve(client):
 
 
 def test_gateway_registers_and_hears_a_client_made_of_libcoap(gateway, tmp_path):
-    port = free_udp_port()
+    port = free_port()
     client = CoapClient(tmp_path, gateway.port, port)
     _, said = client.send("post", "rd?ep=libcoap&lt=300&lwm2m=1.1&b=UQ", 40, LINKS, "-b", "16")
     assert "2.01" in said and "Block1:" in said
