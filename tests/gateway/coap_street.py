@@ -11,7 +11,7 @@ from gateway.coap_server import GatewayResource, Incoming
 from gateway.coap_transport import UdpTransport
 from gateway.refusal import Refused
 
-LIMIT_S = 30
+LIMIT_S = 90
 """Ends a test that hangs; no test depends on it otherwise."""
 
 

@@ -173,7 +173,8 @@ def test_lost_request_is_repeated_and_the_repetitions_are_counted():
     async def case():
         async with serving() as (context, _):
             node = await Scripted.listen()
-            message = Message(code=GET, uri_path=("3",), transport_tuning=quick())
+            # Long enough for no third one before the answer.
+            message = Message(code=GET, uri_path=("3",), transport_tuning=quick(1))
             message.remote = context.address(node.peer)
             response = context.request(message).response
             first, second = await node.request(), await node.request()
@@ -308,10 +309,10 @@ def test_aiocoap_keeps_the_private_parts_that_the_context_uses():
     assert issubclass(MessageLayer, interfaces.TokenInterface)
 
 
-def quick():
-    """Transmission parameters that give up within a second."""
+def quick(ack_timeout_s=0.05):
+    """Transmission parameters that, by default, give up within a second."""
     tuning = aiocoap.numbers.constants.TransportTuning()
-    tuning.ACK_TIMEOUT = 0.05
+    tuning.ACK_TIMEOUT = ack_timeout_s
     tuning.MAX_RETRANSMIT = 3
     return tuning
 

@@ -142,6 +142,7 @@ def test_connection_cut_again_and_again_loses_nothing_and_keeps_the_order(tmp_pa
                 rows = [row(2 * sequence, node), alarm(2 * sequence + 1, node)]
                 await system.store.commit_pack(rows, urgent=True)
                 if sequence % 40 == 30:
+                    await system.until(lambda: system.uplink.state == "connected")
                     cable.cut()
             await system.until(system.drained)
             return system.pump.counters["connections failed"]
