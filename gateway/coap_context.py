@@ -48,7 +48,7 @@ class NodeAddress(interfaces.EndpointAddress):
         return isinstance(other, NodeAddress) and self.peer == other.peer
 
     def __repr__(self) -> str:
-        return f"<NodeAddress {self.hostinfo}>"
+        return self.hostinfo
 
     @property
     def hostinfo(self) -> str:

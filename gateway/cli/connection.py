@@ -5,6 +5,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,8 @@ import click
 CONFIG_PLACES = ("gateway.toml", "/etc/faubourg/gateway.toml")
 # A node may be asked for up to the longest a confirmable request can take (RFC 7252 4.8.2), twice.
 ANSWER_TIMEOUT_S = 200
+LINES_READ_BYTES = 65_536
+GONE_AWAY = "the gateway has gone away"
 
 
 class ApiError(Exception):
@@ -50,35 +53,69 @@ class ApiClient:
         return self._json("DELETE", segments, "", None)
 
     def lines(self, *segments: str, query: str = "") -> Iterator[dict[str, Any]]:
-        """Yield the objects of an endless JSON lines answer; blank lines keep it alive."""
+        """Yield the objects of an endless JSON lines answer; blank lines keep it alive.
+
+        Raises ApiError where the connection breaks; it ends where the gateway ends the answer.
+        """
         response = self._open("GET", segments, query, None)
-        while line := response.readline():
-            if line.strip():
-                yield json.loads(line)
+        begun = b""
+        try:
+            # Not readline(): it takes a broken connection for the answer's end.
+            while piece := response.read1(LINES_READ_BYTES):
+                *lines, begun = (begun + piece).split(b"\n")
+                yield from (json.loads(line) for line in lines if line.strip())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ApiError(GONE_AWAY) from error
 
     def _json(self, method: str, segments: tuple[str, ...], query: str, body: Any) -> Any:
+        response = self._open(method, segments, query, body)
+        with _answering(method):
+            text = response.read()
         try:
-            return json.loads(self._open(method, segments, query, body).read())
+            return json.loads(text)
         except ValueError as error:
             raise ApiError(f"the gateway's answer is not JSON: {error}") from error
 
     def _open(self, method: str, segments: tuple[str, ...], query: str, body: Any):
+        if not all(segment.strip() for segment in segments):
+            raise click.UsageError("an empty name or id names nothing")
         path = "/v1/" + "/".join(quote(segment, safe="") for segment in segments)
         connection = _UnixConnection(self._socket_path, ANSWER_TIMEOUT_S)
         payload = None if body is None else json.dumps(body)
         try:
+            connection.connect()
+        except OSError as error:
+            raise ApiError(self._unreachable(error)) from error
+        with _answering(method):
             connection.request(method, path + (f"?{query}" if query else ""), payload,
                                {"Content-Type": "application/json"} if payload else {})
             response = connection.getresponse()
-        except OSError as error:
-            raise ApiError(self._unreachable(error)) from error
-        if response.status >= 400:
-            raise ApiError(_refusal(response), response.status)
+            if response.status >= 400:
+                raise ApiError(_refusal(response), response.status)
         return response
 
     def _unreachable(self, error: OSError) -> str:
         return (f"no gateway answers on {self._socket_path} ({error.strerror or error}). Is it "
                 "running? Start it with 'faubourg run', or name its socket with --socket.")
+
+
+@contextmanager
+def _answering(method: str) -> Iterator[None]:
+    """Tell in words that a gateway which took a request did not answer it."""
+    try:
+        yield
+    except TimeoutError as error:
+        reason = f"the gateway has not answered within {ANSWER_TIMEOUT_S} s"
+        raise ApiError(reason + _doubt(method)) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise ApiError(f"{GONE_AWAY} before it answered" + _doubt(method)) from error
+
+
+def _doubt(method: str) -> str:
+    if method == "GET":
+        return ""
+    return (". What you asked for may have been done or kept: 'faubourg commands list --all' "
+            "shows the dims, 'faubourg read' what a write has changed.")
 
 
 def _refusal(response: http.client.HTTPResponse) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import click
 
-from gateway.cli.connection import ApiClient, api_client
+from gateway.cli.connection import ApiClient, ApiError, api_client
 from gateway.cli.duration import Duration
 from gateway.cli.screen import json_option, print_json, print_table, print_values, value_text
 
@@ -137,13 +137,14 @@ def discover(node: str, path: str, timeout_s: int, as_json: bool) -> None:
 def observe(node: str, path: str, count: int | None, for_s: int | None, as_json: bool) -> None:
     """Show every change of PATH at NODE as it is notified, until Ctrl-C.
 
-    With --json one object per line. Ends with 1 if --for passes without any notification.
+    With --json one object per line. Ends with 1 if --for passes without any notification, and
+    if the gateway or the node goes away first.
 
     \b
     faubourg observe 0003 dimming-level
     faubourg observe 0003 /3431/0/1 --count 2 --json
     """
-    seen = 0
+    seen, started_s = 0, time.monotonic()
     try:
         for notification in _notifications(api_client(), node, path, for_s):
             seen += 1
@@ -152,6 +153,8 @@ def observe(node: str, path: str, count: int | None, for_s: int | None, as_json:
                 return
     except KeyboardInterrupt:
         return
+    if for_s is None or time.monotonic() - started_s < for_s:
+        raise ApiError(f"the observation of {path} has ended: {node} is gone, or has restarted")
     if not seen:
         click.echo(f"faubourg: nothing was notified of {path} within {for_s} s.", err=True)
         click.get_current_context().exit(1)
