@@ -29,6 +29,8 @@ OBSERVE_MAX_S = 366 * 86_400
 KEEP_ALIVE_S = 15
 STOP_S = 2.0
 COMMAND_ID_BYTES = 8
+# So many of the nodes that a text may mean are named.
+SHOWN_MAX = 5
 
 _STATUS_OF_REASON = {UNKNOWN_NODE: 404, ASLEEP: 409, BUSY: 503, NO_ANSWER: 504}
 
@@ -125,24 +127,31 @@ class Api:
 
     def _view(self, written: object) -> NodeView:
         """Return the node that `written` names: endpoint, asset, name, or a unique ending."""
-        if not isinstance(written, str) or not written:
-            raise Wrong(400, "node: allowed is an endpoint name, an asset number or a name")
+        if not isinstance(written, str) or not written.strip():
+            raise Wrong(400, "node: empty or no text; allowed is an endpoint name, an asset number or a name")
         exact = self._gateway.node(written)
         if exact is not None:
             return exact
         views = self._gateway.nodes()
         wanted = written.lower()
-        found = ([view for view in views if wanted in (view.asset.lower(), view.name.lower())]
-                 or [view for view in views if view.row.endpoint.lower().endswith(wanted)])
+        named = [(view, _names(view)) for view in views]
+        found = ([view for view, names in named if wanted in names]
+                 or [view for view, names in named
+                     if any(name.endswith(wanted) for name in names)])
         if len(found) == 1:
             return found[0]
         if not found:
             raise Wrong(404, f"no node {written!r} ever registered here; see 'faubourg nodes'")
-        names = ", ".join(view.row.endpoint for view in found[:5])
-        raise Wrong(409, f"{written!r} names {len(found)} nodes ({names}, ...): write more of it")
+        names = ", ".join(view.row.endpoint for view in found[:SHOWN_MAX])
+        more = ", ..." if len(found) > SHOWN_MAX else ""
+        raise Wrong(409, f"{written!r} names {len(found)} nodes ({names}{more}): write more of it")
 
     def _now_ms(self) -> int:
         return self._gateway.clock.unix_ms()
+
+
+def _names(view: NodeView) -> tuple[str, ...]:
+    return view.row.endpoint.lower(), view.asset.lower(), view.name.lower()
 
 
 async def _with_pauses(notifications):

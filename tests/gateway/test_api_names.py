@@ -1,0 +1,52 @@
+"""How a request of the management API names a node."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from gateway.api import Api
+from gateway.api_requests import Wrong
+from gateway.fleet_view import view
+from gateway.rows import NodeRow
+
+LAMP = "urn:dev:mac:020000fffe000101"
+BIN = "urn:dev:mac:020000fffe000201"
+
+
+def node(endpoint, name, asset):
+    facts = (("/3410/0/3", name), ("/3410/0/4", asset))
+    row = NodeRow(endpoint, None, "", "1.1", "U", False, 60, "</3/0>", 0, 0, 0, facts)
+    return view(row, "registered", ())
+
+
+def named(written, *more):
+    views = [node(LAMP, "Quai 7", "LAMP-0042"), node(BIN, "Market", "BIN-0007"), *more]
+    by_endpoint = {each.row.endpoint: each for each in views}
+    gateway = SimpleNamespace(node=by_endpoint.get, nodes=lambda: views)
+    return Api(gateway, str)._view(written).row.endpoint
+
+
+@pytest.mark.parametrize("written", [LAMP, "000101", "quai 7", "ai 7", "LAMP-0042", "0042"])
+def test_node_is_named_by_endpoint_name_asset_or_any_ending(written):
+    assert named(written) == LAMP
+
+
+def test_whole_name_comes_before_endings():
+    assert named("7", node("urn:dev:other", "7", "")) == "urn:dev:other"
+
+
+def test_two_nodes_of_one_ending_are_both_named():
+    with pytest.raises(Wrong, match=rf"2 nodes \({LAMP}, {BIN}\): write more"):
+        named("01")
+
+
+def test_more_nodes_than_can_be_named_end_in_dots():
+    more = [node(f"urn:dev:{number}01", "", "") for number in range(5)]
+    with pytest.raises(Wrong, match=r"7 nodes \(.*, \.\.\.\)"):
+        named("01", *more)
+
+
+@pytest.mark.parametrize("written", ["", "  ", None, 7])
+def test_empty_name_is_refused_and_matches_no_unnamed_node(written):
+    with pytest.raises(Wrong, match="node: empty"):
+        named(written, node("urn:dev:other", "", ""))
