@@ -27,9 +27,9 @@ def main() -> None:
 @click.option("--seed", type=int, default=1, show_default=True,
               help="Which street: cars, waste and sensors' noise follow from it.")
 @click.option("--keep", type=click.Path(file_okay=False),
-              help="Keep the gateway's data and readings in this folder.")
-@click.option("--json", "json_path", type=click.Path(dir_okay=False),
-              help="Write the result to this file, for scripts.")
+              help="Keep the gateway's settings, data and readings in this new folder.")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Write the result to this file, for scripts; '-' is stdout.")
 @click.option("--picture", "picture_path", type=click.Path(dir_okay=False),
               help="Write the last picture of the living street to this file, as SVG.")
 def demo(**options) -> None:
@@ -42,10 +42,12 @@ def demo(**options) -> None:
     \b
     faubourg-sim demo --seconds 20
     """
-    from simulator.demo import DemoSettings, run
+    from simulator.demo import DemoRefused, DemoSettings, run
 
     try:
         sys.exit(asyncio.run(run(DemoSettings(**options))))
+    except DemoRefused as error:
+        raise click.UsageError(str(error)) from error
     except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("stopped before its end: nothing was counted", err=True)
         sys.exit(1)

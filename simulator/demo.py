@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import tempfile
@@ -22,10 +23,11 @@ from simulator.world import sun
 
 ANGERS = (47.4739, -0.5517)
 ANGERS_TIMEZONE = "CET-1CEST,M3.5.0,M10.5.0/3"
-# The street is looked at from dusk on: photocells switch about half an hour after sunset.
-AFTER_SUNSET_S = 19 * 60
+# The street is looked at from dusk on: its photocells switch some twenty minutes after sunset.
+AFTER_SUNSET_S = 12 * 60
 FRAME_S = 0.5
 DRAIN_MAX_S = 30
+STDOUT = "-"
 
 GATEWAY_SETTINGS = """\
 [gateway]
@@ -59,11 +61,20 @@ class DemoSettings:
     picture_path: str | None
 
 
+class DemoRefused(Exception):
+    """The demo cannot write where it should; the text says where and why."""
+
+
 async def run(settings: DemoSettings) -> int:
-    """Run the demo and return its exit code: 0 only if every check holds."""
+    """Run the demo and return its exit code: 0 only if every check holds.
+
+    Raises DemoRefused before anything has begun.
+    """
     started_s = time.monotonic()
-    # SIGTERM ends it as Ctrl-C does: the gateway goes too.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    _check_places(settings)
+    # Both end it as Ctrl-C does: the gateway goes too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, asyncio.current_task().cancel)
     with _folder(settings.keep) as folder:
         try:
             result = await _street_life(settings, folder)
@@ -71,16 +82,35 @@ async def run(settings: DemoSettings) -> int:
             print(f"faubourg-sim: {error}", file=sys.stderr)
             return 1
         result = result.with_wall_s(time.monotonic() - started_s)
-    Screen("").summary(result)
-    if settings.json_path:
+    is_json_shown = settings.json_path == STDOUT
+    Screen("").summary(result, is_json_shown)
+    if is_json_shown:
+        print(result.to_json(), end="")
+    elif settings.json_path:
         Path(settings.json_path).write_text(result.to_json(), encoding="utf-8")
     return 0 if result.is_ok else 1
+
+
+def _check_places(settings: DemoSettings) -> None:
+    """Refuse now what could not be written at the end, and a folder that holds something."""
+    for path in (settings.json_path, settings.picture_path):
+        folder = Path(path or ".").absolute().parent
+        if path not in (None, STDOUT) and not os.access(folder, os.W_OK):
+            raise DemoRefused(f"{path}: no such folder, or it cannot be written")
+    if settings.keep:
+        try:
+            Path(settings.keep).mkdir(parents=True, exist_ok=True)
+            is_empty = not os.listdir(settings.keep)
+        except OSError as error:
+            raise DemoRefused(f"{settings.keep}: {error.strerror}") from error
+        if not is_empty:
+            raise DemoRefused(f"{settings.keep}: not empty; name a new folder, the demo keeps "
+                              "its settings and a whole store in it")
 
 
 @contextlib.contextmanager
 def _folder(keep: str | None):
     if keep:
-        Path(keep).mkdir(parents=True, exist_ok=True)
         yield Path(keep).absolute()
     else:
         with tempfile.TemporaryDirectory(prefix="faubourg-demo-") as name:
@@ -88,7 +118,7 @@ def _folder(keep: str | None):
 
 
 def _start_of_evening() -> int:
-    """Return the Unix time at which today's dusk in Angers is nearly dark."""
+    """Return the Unix time at which today's dusk in Angers begins to want light."""
     return int(sun.sunset_unix_s(time.time(), *ANGERS)) + AFTER_SUNSET_S
 
 

@@ -17,7 +17,12 @@ from simulator.demo_picture import svg_of
 from simulator.result import Result
 
 PACKS_SHOWN_PER_KIND = 3
-PACK_WIDTH = 69
+WIDTH, NARROW_WIDTH = 97, 79
+BAR_WIDTH = 10
+# What a line of the readings has beside their words.
+PACK_MARGIN = 28
+# The title, the two panels and the frame of the third, and a line of the shell's.
+LINES_ABOVE_PACKS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,8 @@ class Screen:
     def show(self, progress: float, street: StreetPicture, chain: ChainPicture,
              latest: list[ShownPack]) -> None:
         """Show this moment."""
-        self._last = draw(self._title, progress, street, chain, latest)
+        width = WIDTH if self._console.width >= WIDTH else NARROW_WIDTH
+        self._last = draw(self._title, progress, street, chain, self._that_fit(latest), width)
         if self._console.is_terminal:
             self._live.update(self._last, refresh=True)
         elif time.monotonic() >= self._next_line_s:
@@ -102,13 +108,21 @@ class Screen:
                      f"{chain.readings_taken} taken, {chain.readings_stored} stored, "
                      f"{chain.readings_delivered} delivered")
 
+    def _that_fit(self, latest: list[ShownPack]) -> list[ShownPack]:
+        """Return as many packs as the terminal has lines for, of every furniture in turn."""
+        count = max(3, self._console.height - LINES_ABOVE_PACKS)
+        if not self._console.is_terminal or len(latest) <= count:
+            return latest
+        step = len(latest) / count
+        return [latest[int((index + 1) * step) - 1] for index in range(count)]
+
     def save(self, path: str) -> None:
         """Write the picture that was shown last to `path`, as SVG."""
         Path(path).write_text(svg_of(self._last), encoding="utf-8")
 
-    def summary(self, result: Result) -> None:
-        """Print what came of it all, on stdout."""
-        console = Console()
+    def summary(self, result: Result, is_stdout_taken: bool) -> None:
+        """Print what came of it all on stdout, or on stderr where that is for JSON."""
+        console = Console(stderr=is_stdout_taken)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in ("", "nodes", "registered", "readings taken", "delivered to the city"):
             table.add_column(column, justify="left" if not column else "right")
@@ -119,20 +133,35 @@ class Screen:
         for check in result.checks:
             mark = "[green]ok  [/]" if check.ok else "[red]FAIL[/]"
             console.print(f"{mark} {check.name} ({check.detail})", highlight=False)
+        console.print(_verdict(result), highlight=False)
+
+
+def _verdict(result: Result) -> str:
+    if not result.is_ok:
+        return "[bold red]FAILED:[/] see above."
+    tally = result.readings
+    rest = f", {tally.explained:,} given up and reported by their nodes" if tally.explained else ""
+    return (f"[bold green]Passed:[/] {tally.taken:,} readings taken, {tally.delivered:,} "
+            f"delivered, none twice, none missing{rest}.")
 
 
 _PLURAL = {"lamp": "lamps", "bin": "bins", "parking": "parking bays"}
 
 
 def draw(title: str, progress: float, street: StreetPicture, chain: ChainPicture,
-         latest: list[ShownPack]) -> Group:
-    """Return the whole picture; `progress` 0..1 of the time that the street lives."""
+         latest: list[ShownPack], width: int) -> Group:
+    """Return the whole picture; `progress` 0..1 of the time that the street lives.
+
+    A NARROW_WIDTH leaves no room for bars beside their numbers.
+    """
+    bar = BAR_WIDTH if width == WIDTH else 0
+    half = width // 2
     return Group(
-        Text(title, style="bold"),
+        Text(title, style="bold", overflow="ellipsis", no_wrap=True),
         _progress_bar(progress),
-        Columns([_panel(_street_table(street), "the street (truth)", 48),
-                 _panel(_chain_table(chain), "nodes → gateway → city", 48)]),
-        _panel(_packs_table(latest), "latest readings that reached the city", 97),
+        Columns([_panel(_street_table(street, bar), "the street (truth)", half),
+                 _panel(_chain_table(chain, bar), "nodes → gateway → city", half)]),
+        _panel(_packs_table(latest, width), "latest readings that reached the city", width),
     )
 
 
@@ -146,26 +175,32 @@ def _progress_bar(progress: float) -> Text:
     return Text("━" * filled, style="green") + Text("─" * (60 - filled), style="dim")
 
 
-def _street_table(street: StreetPicture) -> Table:
+def _street_table(street: StreetPicture, bar: int) -> Table:
     table = _grid()
-    night = "night" if street.sun_elevation < -0.833 else "day"
+    light = _light(street.sun_elevation)
     mean = street.fill_percent_mean
     table.add_row("clock", _clock(street.local_time_s))
-    table.add_row("sun", f"{street.sun_elevation:+.1f}°, {night}, {street.daylight_lux:,.0f} lx")
-    table.add_row("lamps", _bar(street.lamps_lit, street.lamps, "yellow")
-                  + f" {street.lamps_lit} of {street.lamps} lit, {street.power_w:,.0f} W")
-    table.add_row("bins", _bar(mean, 100, "green")
-                  + f" {mean:.0f} %, {street.bins_full} nearly full")
-    table.add_row("parking", _bar(street.bays_occupied, street.bays, "magenta")
-                  + f" {street.bays_occupied} of {street.bays} taken")
+    table.add_row("sun", f"{street.sun_elevation:+.1f}°, {light}, {street.daylight_lux:,.0f} lx")
+    table.add_row("lamps", _bar(street.lamps_lit, street.lamps, "yellow", bar)
+                  + f"{street.lamps_lit} of {street.lamps} lit, {street.power_w:,.0f} W")
+    table.add_row("bins", _bar(mean, 100, "green", bar)
+                  + f"{mean:.0f} %, {street.bins_full} nearly full")
+    table.add_row("parking", _bar(street.bays_occupied, street.bays, "magenta", bar)
+                  + f"{street.bays_occupied} of {street.bays} taken")
     table.add_row("so far", f"cars moved {street.cars_moved}, bins emptied {street.bins_emptied}")
     return table
 
 
-def _chain_table(chain: ChainPicture) -> Table:
+def _light(sun_elevation: float) -> str:
+    if sun_elevation > -0.833:
+        return "day"
+    return "dusk" if sun_elevation > -6 else "night"
+
+
+def _chain_table(chain: ChainPicture, bar: int) -> Table:
     table = _grid()
-    table.add_row("registered", _bar(chain.registered, chain.nodes, "blue")
-                  + f" {chain.registered} of {chain.nodes} nodes")
+    table.add_row("registered", _bar(chain.registered, chain.nodes, "blue", bar)
+                  + f"{chain.registered} of {chain.nodes} nodes")
     table.add_row("taken", f"{chain.readings_taken:,} readings by sensors")
     table.add_row("stored", f"{chain.readings_stored:,} durable in the gateway")
     table.add_row("delivered", f"{chain.readings_delivered:,} in the city's file")
@@ -174,11 +209,11 @@ def _chain_table(chain: ChainPicture) -> Table:
     return table
 
 
-def _packs_table(latest: list[ShownPack]) -> Table:
+def _packs_table(latest: list[ShownPack], width: int) -> Table:
     table = _grid(8, 10)
     table.add_column(no_wrap=True)
     for pack in latest:
-        readings = textwrap.shorten(pack.readings, PACK_WIDTH, placeholder=" …")
+        readings = textwrap.shorten(pack.readings, width - PACK_MARGIN, placeholder=" …")
         table.add_row(_clock(pack.local_time_s), pack.node, readings)
     return table
 
@@ -190,9 +225,11 @@ def _grid(first_width: int = 10, second_width: int = 0) -> Table:
     return table
 
 
-def _bar(part: float, whole: float, colour: str, width: int = 10) -> Text:
+def _bar(part: float, whole: float, colour: str, width: int) -> Text:
+    """Return a bar and a space, or nothing where `width` is 0."""
     filled = round(width * part / whole) if whole else 0
-    return Text.assemble(("■" * filled, colour), ("■" * (width - filled), "bright_black"))
+    gap = " " if width else ""
+    return Text.assemble(("■" * filled, colour), ("■" * (width - filled), "bright_black"), gap)
 
 
 def _clock(local_time_s: float) -> str:

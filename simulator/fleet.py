@@ -83,4 +83,4 @@ def _fitting(street: Street, furniture: str, rng: random.Random):
         bays = tuple(street.add_bay() for _ in range(BAYS_PER_NODE))
         return lambda board: fit_parking(board, bays, rng), {"bays": bays}
     luminaire = Luminaire(street, LAMP_W * 1000)
-    return lambda board: fit_lamp(board, street, luminaire), {"luminaire": luminaire}
+    return lambda board: fit_lamp(board, street, luminaire, rng), {"luminaire": luminaire}

@@ -91,13 +91,17 @@ class Luminaire:
 
 
 class Photocell:
-    """Daylight as the street has it; the lamp's own light does not reach it."""
+    """Daylight as the street has it, up to a quarter off: no two cells are alike.
 
-    def __init__(self, street: Street) -> None:
+    The lamp's own light does not reach it.
+    """
+
+    def __init__(self, street: Street, rng: random.Random) -> None:
         self._street = street
+        self._gain = rng.uniform(0.75, 1.25)
 
     def read_lux(self) -> int:
-        return int(self._street.daylight_lux())
+        return int(self._street.daylight_lux() * self._gain)
 
 
 class Rangefinder:
@@ -179,10 +183,11 @@ class VirtualBoard:
         self.reset = on_reset
 
 
-def fit_lamp(board: VirtualBoard, street: Street, luminaire: Luminaire) -> None:
+def fit_lamp(board: VirtualBoard, street: Street, luminaire: Luminaire,
+             rng: random.Random) -> None:
     """Give `board` a luminaire, whose driver measures too, and a photocell."""
     board.dimmer = board.meter = luminaire
-    board.photocell = Photocell(street)
+    board.photocell = Photocell(street, rng)
 
 
 def fit_bin(board: VirtualBoard, container: Bin, height_mm: int, rng: random.Random) -> None:

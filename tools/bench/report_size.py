@@ -63,7 +63,7 @@ def board_of(furniture: str, street: Street) -> VirtualBoard:
     rng = random.Random(3)
     board = VirtualBoard(furniture, 1, rng, on_reset=lambda: None)
     if furniture == "lamp":
-        fit_lamp(board, street, Luminaire(street, 60_000))
+        fit_lamp(board, street, Luminaire(street, 60_000), rng)
     elif furniture == "bin":
         fit_bin(board, street.add_bin(), 1200, rng)
     else:
