@@ -9,6 +9,7 @@ one MicroPython process per file. A file may name the i386 heap that must do for
 import ast
 import json
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,6 +32,12 @@ settings.register_profile("default", deadline=None, derandomize=True, print_blob
 settings.register_profile("prove", settings.get_profile("default"), derandomize=False,
                           max_examples=5000)
 settings.load_profile("default")
+
+
+def pytest_configure():
+    """Let the nodes that tests interrupt hear it: what a shell runs in the background does not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session):

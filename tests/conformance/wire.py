@@ -7,7 +7,7 @@ import aiocoap
 
 from tests.ports import LOOPBACK
 
-LIMIT_S = 60
+LIMIT_S = 120
 """Ends a wait that hangs; no test depends on it otherwise."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 BIN = Path(sys.executable).parent
-RUN_TIMEOUT_S = 100
+RUN_TIMEOUT_S = 200
 
 
 def run(program, *arguments, config=None):
