@@ -1,5 +1,7 @@
 """Lists of links: what a client registers and what it discovers (RFC 6690)."""
 
+from protocol import link_reader
+
 LINKS_MAX = 1024
 
 # What a value may contain only in quotes (RFC 6690 section 2, ptoken).
@@ -36,9 +38,6 @@ def decode(data):
     Space between the parts is forgiven, and in an unquoted value kept. Raises DecodeError on
     anything else that RFC 6690 does not allow, and on more than LINKS_MAX links.
     """
-    # A node only writes links, and need not hold the reader.
-    from protocol import link_reader
-
     return [Link(target, attributes) for target, attributes in link_reader.links(data, LINKS_MAX)]
 
 

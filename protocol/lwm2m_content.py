@@ -3,7 +3,7 @@
 A leaf is (path, value), its path a resource (3 ids) or a resource instance (4 ids).
 """
 
-from protocol import base64, cbor, data_types, lwm2m_path, senml, text
+from protocol import base64, cbor, data_types, lwm2m_path, senml, senml_json, text, tlv
 from protocol.data_types import ObjectLink
 from protocol.errors import DecodeError, EncodeError, ProtocolError
 from protocol.senml import Record
@@ -43,9 +43,9 @@ def encode(content_format, base, leaves, type_of=None):
     if content_format == SENML_CBOR:
         return senml.encode_cbor(_records(leaves))
     if content_format == SENML_JSON:
-        return _senml_json().encode(_records(leaves))
+        return senml_json.encode(_records(leaves))
     if content_format == TLV and base:
-        return _tlv().encode(base, leaves, type_of)
+        return tlv.encode(base, leaves, type_of)
     if len(leaves) != 1 or leaves[0][0] != base:
         raise UnsupportedFormat("not a single value")
     value = leaves[0][1]
@@ -71,7 +71,6 @@ def decode(content_format, base, payload, type_of, instance_id=0):
         if content_format in (JSON, OLD_JSON):
             leaves = [(path, _opaque(value, type_of(path))) for path, value in leaves]
     elif content_format in (TLV, OLD_TLV):
-        tlv = _tlv()
         leaves = tlv.decode(base, payload, instance_id)
         leaves = [(path, tlv.decode_value(data, type_of(path))) for path, data in leaves]
     else:
@@ -109,21 +108,8 @@ def _decode_records(content_format, base, payload):
     if content_format == SENML_CBOR:
         return senml.decode_cbor(payload)
     if content_format == SENML_JSON:
-        return _senml_json().decode(payload)
-    return _senml_json().decode_lwm2m_json(payload, lwm2m_path.render(base))
-
-
-def _senml_json():
-    # Few servers ask for JSON or TLV; until one does, a node need not hold the code.
-    from protocol import senml_json
-
-    return senml_json
-
-
-def _tlv():
-    from protocol import tlv
-
-    return tlv
+        return senml_json.decode(payload)
+    return senml_json.decode_lwm2m_json(payload, lwm2m_path.render(base))
 
 
 def _record_leaves(records):

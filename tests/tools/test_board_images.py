@@ -1,5 +1,7 @@
 """Which files make a board's image, and that they compile."""
 
+import shutil
+
 import pytest
 
 from tools import board_images
@@ -23,6 +25,9 @@ def project(tmp_path, monkeypatch):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    adapters = tmp_path / "firmware/adapters"
+    adapters.mkdir()
+    shutil.copy(board_images.ROOT / "firmware/adapters/overlays.py", adapters)
     monkeypatch.setattr(board_images, "ROOT", tmp_path)
     return tmp_path
 
@@ -31,27 +36,28 @@ def test_image_holds_all_that_main_imports_and_no_more(project):
     start = project / "boards/LAMP/main.py"
     names = [path.relative_to(project).as_posix() for path in board_images.needed_files(start)]
     assert names == [
-        "firmware/__init__.py", "protocol/__init__.py", "protocol/errors.py", "protocol/number.py",
-        "protocol/cbor.py", "firmware/node.py", "boards/LAMP/main.py"]
+        "firmware/__init__.py", "firmware/adapters/overlays.py", "protocol/__init__.py",
+        "protocol/errors.py", "protocol/number.py", "protocol/cbor.py", "firmware/node.py",
+        "boards/LAMP/main.py"]
 
 
 def test_image_holds_no_furniture_but_its_own(project):
     node = "from firmware.furniture import lamp, bin\n"
     (project / "firmware/node.py").write_text(node)
     (project / "firmware/furniture").mkdir()
-    (project / "firmware/furniture/lamp.py").write_text("")
-    (project / "firmware/furniture/bin.py").write_text("from firmware import unused")
+    (project / "firmware/furniture/lamp.py").write_text("def f():\n    return 'light'\n")
+    (project / "firmware/furniture/bin.py").write_text("def f():\n    return 'waste'\n")
     start = project / "boards/LAMP/main.py"
     image = board_images.build_image("LAMP", start, project / "image", ["lamp"])
-    assert "firmware/furniture/lamp.py" in image.sizes
-    assert not {"firmware/furniture/bin.py", "firmware/unused.py"} & set(image.sizes)
+    compiled = b"".join((project / "image" / name).read_bytes() for name in image.sizes)
+    assert b"light" in compiled and b"waste" not in compiled
 
 
 def test_image_is_main_as_source_and_the_rest_compiled(project):
     start = project / "boards/LAMP/main.py"
     image = board_images.build_image("LAMP", start, project / "image", ["lamp"])
     assert (project / "image/main.py").exists()
-    assert (project / "image/protocol/cbor.mpy").read_bytes()[:2] == b"M\x06"
+    assert (project / "image/core.mpy").read_bytes()[:2] == b"M\x06"
     assert image.size == sum(p.stat().st_size for p in (project / "image").rglob("*.*"))
 
 
@@ -60,4 +66,4 @@ def test_every_board_of_the_project_compiles(tmp_path):
     assert boards
     for board in boards:
         image = board_images.build_board(board, tmp_path)
-        assert "firmware/node.py" in image.sizes
+        assert {"main.py", "core.mpy"} <= set(image.sizes)

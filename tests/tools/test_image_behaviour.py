@@ -1,4 +1,4 @@
-"""The portable tests once more, on code as it is in the boards' images: inlined and shortened."""
+"""The portable tests once more, on code as it is in the boards' images: linked and shortened."""
 
 import ast
 import json
@@ -18,9 +18,9 @@ FILES = [path for area in ("protocol", "firmware")
 def image(tmp_path_factory):
     """A folder with all portable tests and all that they import, compiled as for a board."""
     folder = tmp_path_factory.mktemp("image")
-    sources = sorted({source for path in FILES for source in board_images.needed_files(path)})
-    for source, text in board_images.device_texts(sources).items():
-        board_images.compile_module(source, text, folder)
+    sources = board_images.needed_files(*FILES)
+    for name, text in board_images.device_texts(sources).items():
+        board_images.compile_module(name, text, folder)
     return folder
 
 

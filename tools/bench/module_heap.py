@@ -1,7 +1,7 @@
-"""What each module of a node's image takes of the heap by being imported, on the i386 build.
+"""What the files of a node's image take of the heap by being imported, on the i386 build.
 
-The code, its constants and its names: what the node's figure (node_heap) cannot go below. The
-modules are imported in the order of their dependencies, so each pays for what it brings itself.
+The core stays, and the node's figure (node_heap) cannot go below it; of the overlays, those that
+run at the same time count.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from protocol.settings import FURNITURES
 from tests import debian
-from tools import board_images, figures, node_hour
+from tools import figures, node_hour
 
 HEAP = "1m"
 LARGEST = 25
@@ -31,11 +31,10 @@ print(json.dumps(taken))
 
 
 def measure(furniture: str, folder: Path) -> dict[str, int]:
-    node_hour.build_image(furniture, folder / "image")
+    image = node_hour.build_image(furniture, folder / "image")
     (folder / "probe.py").write_text(PROBE)
-    without = board_images.other_furnitures([furniture])
-    needed = board_images.needed_files(node_hour.START, without)[:-1]
-    names = [board_images.module_name(path) for path in needed if path.name != "__init__.py"]
+    overlays = sorted(name for name in image.sizes if "/" not in name and name != "core.mpy")
+    names = [name.removesuffix(".mpy") for name in ("core.mpy", *overlays)]
     result = subprocess.run(
         [debian.program("micropython-i386"), "-X", f"heapsize={HEAP}", folder / "probe.py",
          *names],

@@ -1,0 +1,56 @@
+"""Code that a node's heap holds only while it is used: see tools/link_image.py.
+
+An image's seldom used functions are in small modules of their own. They are imported when
+something of them is called, and stay for as long as there is room: what has room for all of them
+reads each once.
+"""
+
+import gc
+import sys
+
+# Below this, what is not running is forgotten. A request and its answer need as much.
+ROOM_MIN = 16384
+# To ask for the room takes time: after so many uses, and before each import.
+USES_MAX = 32
+
+
+class Overlays:
+    """The modules of seldom used code that are on the heap now."""
+
+    def __init__(self):
+        self._loaded = {}
+        self._uses = 0
+
+    def module(self, name):
+        """Return the module `name`."""
+        module = self._loaded.get(name)
+        self._uses += 1
+        if module is None or self._uses > USES_MAX:
+            self._uses = 0
+            if gc.mem_free() < ROOM_MIN:
+                self._loaded.clear()
+                gc.collect()
+        if module is None:
+            module = self._loaded[name] = __import__(name)
+            # Else it would stay for ever.
+            del sys.modules[name]
+        return module
+
+
+overlay = Overlays().module
+
+
+class Overlaid:
+    """A class whose seldom used methods are in overlays: each in one of its name, as a function
+    with the name of the class; the constructor in one with the name of the class.
+    """
+
+    def __init__(self, *arguments, **named):
+        overlay(type(self).__name__).construct(self, *arguments, **named)
+
+    def __getattr__(self, name):
+        try:
+            function = getattr(overlay(name), type(self).__name__)
+        except ImportError:
+            raise AttributeError(name)
+        return lambda *arguments, **named: function(self, *arguments, **named)
