@@ -1,7 +1,9 @@
 """Our endpoint and libcoap's programs, each as client and as server, over UDP on the loopback."""
 
 import asyncio
+import contextlib
 import os
+import signal
 import socket
 
 from protocol import coap_message as coap
@@ -18,21 +20,13 @@ LINKS = b'</3/0>;ver="1.2",</3416/0>'
 
 def served(scenario, bodies, block_size=1024):
     """Run `scenario(server, shelf, client)`; `client` runs coap-client and returns its output."""
-    coap_client = program("coap-client")
-
     async def run():
         shelf = Shelf(bodies)
         server = await UdpPeer.open(Endpoint(os.urandom, None, block_size), shelf)
 
         async def client(path, *arguments):
-            process = await asyncio.create_subprocess_exec(
-                coap_client, "-B", "50", *arguments, f"coap://127.0.0.1:{server.port}/{path}",
-                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
-            try:
+            async with running_client(server, path, *arguments) as process:
                 output, _ = await process.communicate()
-            finally:
-                if process.returncode is None:
-                    process.kill()
             return output
 
         try:
@@ -41,6 +35,20 @@ def served(scenario, bodies, block_size=1024):
             server.close()
 
     asyncio.run(run())
+
+
+@contextlib.asynccontextmanager
+async def running_client(server, path, *arguments):
+    """Give the process of a coap-client that says all on its standard output."""
+    process = await asyncio.create_subprocess_exec(
+        program("coap-client"), "-B", "50", *arguments, f"coap://127.0.0.1:{server.port}/{path}",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 def asking(scenario):
@@ -173,16 +181,14 @@ def test_libcoap_gets_through_the_loss_of_its_datagrams():
 
 def test_libcoap_observes_short_and_long_states_and_cancels():
     async def scenario(server, shelf, client):
-        observing = asyncio.create_task(client("x", "-s", "2"))
-        while not server.observers:
-            await asyncio.sleep(0.01)
-        for state in (b"on", BODY, b"off"):
-            shelf.bodies["x",] = state
-            server.notify(Response(coap.CONTENT, state, 42), state != b"on")
-            await asyncio.sleep(0.3)
-        output = await observing
-        for state in (b"start", b"on", BODY.strip(), b"off"):
-            assert state in output
+        async with running_client(server, "x", "-s", str(LIMIT_S)) as process:
+            await process.stdout.readuntil(b"start")
+            for state in (b"on", BODY, b"off"):
+                shelf.bodies["x",] = state
+                server.notify(Response(coap.CONTENT, state, 42), state != b"on")
+                await process.stdout.readuntil(state.strip())
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 0
         assert (await server.next_event()).reason in ("cancelled", "reset")
 
     served(scenario, {("x",): b"start"})

@@ -19,7 +19,7 @@ from tests.street.foreign_client import (
 from tests.street.processes import until
 from tests.street.subscriber import Subscriber
 
-LIMIT_S = 100
+LIMIT_S = 300
 ODD_NAMES = ("a/b+c#d.e f", "Straße am Kätzchen", "$SYS/#", "%2E%", "..", "'\"\\\t", "x" * 200)
 
 
