@@ -12,11 +12,13 @@ from aiohttp import web
 
 from gateway import api_views
 from gateway.api_requests import Wrong, command_request, operation_request, seconds
-from gateway.commands import CommandRefused
+from gateway.code_words import code_text
+from gateway.commands import LAMP, CommandRefused
 from gateway.composition import StartError
 from gateway.fleet_view import NodeView
 from gateway.names import UnknownName, parse_path
 from gateway.operations import ASLEEP, BUSY, NO_ANSWER, UNKNOWN_NODE, Operation, OperationFailed
+from gateway.rows import CommandRow
 from gateway.store import StoreError
 
 if TYPE_CHECKING:
@@ -76,13 +78,15 @@ class Api:
         if operation.kind == "discover" and not operation.path:
             return _json({"code": "2.05", "values": [],
                           "links": api_views.objects_as_links(view)})
-        return _json(api_views.operation_result(await self._perform(view, operation)))
+        result = await self._perform(view, operation)
+        return _json(api_views.operation_result(result, operation.paths))
 
     async def _perform(self, view: NodeView, operation: Operation):
         result = await self._gateway.operate(view.row.endpoint, operation)
         if not result.is_success and operation.kind != "ping":
-            detail = f": {result.detail}" if result.detail else ""
-            raise Wrong(422, f"{view.row.endpoint} answered {result.code}{detail}")
+            written = operation.path if operation.kind == "write" else ()
+            reason = code_text(result.code, result.detail, written)
+            raise Wrong(422, f"{view.row.endpoint} answered {reason}")
         return result
 
     async def _observe(self, request: web.Request) -> web.StreamResponse:
@@ -106,9 +110,11 @@ class Api:
 
     async def _submit(self, request: web.Request) -> web.Response:
         body = await _body(request)
-        endpoint = self._view(body.get("node")).row.endpoint
-        wanted = command_request(body, endpoint, self._view(endpoint).objects,
-                                 self._new_command_id)
+        view = self._view(body.get("node"))
+        if body.get("operation") in ("dim", "resume") and not _is_lamp(view):
+            reason = code_text("4.04", f"it has no object /{LAMP[0]}")
+            raise Wrong(409, f"{view.row.endpoint} is no lamp ({reason})")
+        wanted = command_request(body, view.row.endpoint, view.objects, self._new_command_id)
         return _json(api_views.command(await self._gateway.submit(wanted)), status=202)
 
     async def _commands(self, request: web.Request) -> web.Response:
@@ -117,18 +123,22 @@ class Api:
 
     async def _command(self, request: web.Request) -> web.Response:
         wait_s = seconds(request.query.get("wait_s"), 0, WAIT_MAX_S)
-        row = await self._gateway.wait_result(request.match_info["id"], wait_s)
-        if row is None:
-            raise Wrong(404, f"no command {request.match_info['id']!r} is known")
-        return _json(api_views.command(row))
+        return _json(api_views.command(await self._known(request.match_info["id"], wait_s)))
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        return _json(api_views.command(await self._gateway.cancel(request.match_info["id"])))
+        row = await self._known(request.match_info["id"], 0)
+        return _json(api_views.command(await self._gateway.cancel(row.id)))
+
+    async def _known(self, command_id: str, wait_s: float) -> CommandRow:
+        row = await self._gateway.wait_result(command_id, wait_s)
+        if row is None:
+            raise Wrong(404, f"no command {command_id}; see 'faubourg commands list --all'")
+        return row
 
     def _view(self, written: object) -> NodeView:
         """Return the node that `written` names: endpoint, asset, name, or a unique ending."""
         if not isinstance(written, str) or not written.strip():
-            raise Wrong(400, "node: empty or no text; allowed is an endpoint name, an asset number or a name")
+            raise Wrong(400, "node: empty; allowed is an endpoint name, an asset number or a name")
         exact = self._gateway.node(written)
         if exact is not None:
             return exact
@@ -148,6 +158,11 @@ class Api:
 
     def _now_ms(self) -> int:
         return self._gateway.clock.unix_ms()
+
+
+def _is_lamp(view: NodeView) -> bool:
+    # Of a node whose objects cannot be read nothing is known: it will answer for itself.
+    return not view.objects or any(path[0] == LAMP[0] for path in view.objects)
 
 
 def _names(view: NodeView) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from gateway.fleet_view import NodeView
-from gateway.names import json_reading, json_value, name_of, unit_of
+from gateway.names import Path, json_reading, json_value, name_of, unit_of
 from gateway.operations import OperationResult, PathValue
 from gateway.rows import CommandRow, CommandState, ReadingRow
 from protocol import lwm2m_path
@@ -18,6 +18,9 @@ MAIN_RESOURCES = {
     "bin": ((3435, 2), (3411, 1)),
     "parking": ((3431, 1),),
 }
+
+# Power that is older than its lamp's level by more than this is another level's.
+TOGETHER_MS = 5000
 
 
 def status(shown: "Status", now_ms: int) -> dict[str, Any]:
@@ -66,6 +69,7 @@ def node(view: NodeView, security: str, now_ms: int) -> dict[str, Any]:
 
 
 def _main_readings(view: NodeView) -> list[ReadingRow]:
+    """Return the readings of a glance; of a lamp no power from before its level."""
     wanted = MAIN_RESOURCES.get(view.furniture, ())
     found = []
     for object_id, resource_id in wanted:
@@ -73,7 +77,9 @@ def _main_readings(view: NodeView) -> list[ReadingRow]:
             path = lwm2m_path.parse(reading.path)
             if (path[0], path[2]) == (object_id, resource_id):
                 found.append(reading)
-    return found
+    if view.furniture != "lamp" or not found:
+        return found
+    return [each for each in found if each.time_ms >= found[0].time_ms - TOGETHER_MS]
 
 
 def _reading(row: ReadingRow) -> dict[str, Any]:
@@ -87,11 +93,17 @@ def _age_s(time_ms: int | None, now_ms: int) -> float | None:
     return None if time_ms is None else max(0, now_ms - time_ms) / 1000
 
 
-def operation_result(result: OperationResult) -> dict[str, Any]:
-    """Return a node's answer."""
+def operation_result(result: OperationResult, asked: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Return a node's answer; of what was `asked` and is not there, null as the value.
+
+    A node leaves out of a composite answer what it does not have (OMA Core 6.3.3).
+    """
+    there = {leaf.path[:length] for leaf in result.values for length in range(len(leaf.path) + 1)}
+    missing = [{"path": lwm2m_path.render(path), "name": name_of(path), "value": None,
+                "unit": unit_of(path)} for path in asked if path not in there]
     return {
         "code": result.code,
-        "values": values(result.values),
+        "values": values(result.values) + missing,
         "links": [_link(link) for link in result.links],
         "location": list(result.location),
         "round_trip_ms": round(result.elapsed_s * 1000),
@@ -127,7 +139,8 @@ def command(row: CommandRow) -> dict[str, Any]:
     return {
         "id": row.id, "node": row.endpoint, "operation": row.operation, "path": row.path,
         "value": None if row.value is None else json_value(row.value), "level": row.level,
-        "for_s": row.for_s, "state": row.state, "result": row.state if is_final else None,
+        "for_s": row.for_s, "until_s": row.until_s, "state": row.state,
+        "result": row.state if is_final else None,
         "code": row.code, "detail": row.detail, "attempts": row.attempts, "origin": row.origin,
         "created_ms": row.created_ms, "expires_ms": row.expires_ms, "finished_ms": row.finished_ms,
     }

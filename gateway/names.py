@@ -1,5 +1,6 @@
 """Resources and values as people write them: by number or by name, and as text or JSON."""
 
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from protocol import data_types, lwm2m_path, object_names, text
 from protocol.data_types import ObjectLink
 from protocol.errors import ProtocolError
 from protocol.number import Decimal
+from protocol.object_facts import OBJECTS
 
 Path = tuple[int, ...]
 
@@ -28,15 +30,28 @@ def parse_path(written: str, instances: Sequence[Path]) -> Path:
         try:
             return lwm2m_path.parse(written if written.startswith("/") else "/" + written)
         except ProtocolError as error:
-            raise UnknownName(f"{written!r} is no path: write /3416/0/3 or a name") from error
+            raise UnknownName(f"{written!r} is no path: write /3416/0/3 or a name; "
+                              f"numbers go from 0 to {lwm2m_path.ID_MAX}") from error
     name, instance_id = _without_instance(written)
     object_ids = {path[0] for path in instances}
     found = object_names.resource_by_name(name, object_ids or None)
     if found is None:
-        raise UnknownName(f"no object of this node has a resource {written!r}: "
-                          "'faubourg discover NODE' lists what it has")
+        raise UnknownName(f"no object of this node has a resource {written!r}"
+                          + _nearest(name, object_ids))
     object_id, resource_id = found
     return object_id, _instance(written, object_id, instance_id, instances), resource_id
+
+
+def _nearest(name: str, object_ids: set[int]) -> str:
+    names = {object_names.command_name(row[0]): object_id
+             for object_id in object_ids
+             for row in OBJECTS.get(object_id, ("", {}))[1].values()}
+    wanted = object_names.command_name(name).rpartition("/")[2]
+    found = difflib.get_close_matches(wanted, names, n=1)
+    if not found:
+        return ": 'faubourg discover NODE' lists its objects, 'faubourg discover NODE /3' one's"
+    return (f"; did you mean {found[0]!r}? 'faubourg discover NODE /{names[found[0]]}' "
+            "lists what is there")
 
 
 def _without_instance(written: str) -> tuple[str, int | None]:

@@ -19,6 +19,7 @@ from gateway.clock import Clock
 from gateway.coap_content import Path
 from gateway.coap_context import CoapContext
 from gateway.coap_log import PeerLog
+from gateway.code_words import code_text
 from gateway.operations import (
     IMPOSSIBLE,
     NO_ANSWER,
@@ -149,7 +150,8 @@ class Observations:
             observation = _Observation(session, path, is_stored=False, subscribers=[queue])
             result = await self._begin(observation)
             if not result.is_success:
-                raise OperationFailed(IMPOSSIBLE, f"not observable: {result.code} {result.detail}")
+                reason = code_text(result.code, result.detail)
+                raise OperationFailed(IMPOSSIBLE, f"not observable: {reason}")
         else:
             observation.subscribers.append(queue)
             if observation.shown:

@@ -10,8 +10,10 @@ from gateway.cli.connection import ApiClient, ApiError, api_client
 from gateway.cli.duration import Duration
 from gateway.cli.screen import json_option, print_json, print_table, print_values, value_text
 
+TIMEOUT_MAX_S = 180
+
 timeout_option = click.option(
-    "--timeout", "timeout_s", type=Duration(), default="30s", show_default=True,
+    "--timeout", "timeout_s", type=Duration(TIMEOUT_MAX_S), default="30s", show_default=True,
     help="How long to wait for the node's answer.")
 
 NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
@@ -31,7 +33,7 @@ def ping(node: str, timeout_s: int, as_json: bool) -> None:
     """Ask NODE whether it is there (CoAP ping) and show the round trip.
 
     \b
-    faubourg ping urn:dev:mac:0242acfffe110003
+    faubourg ping urn:dev:mac:020000fffe000101
     """
     answer = _operate(node, "ping", timeout_s)
     if as_json:
@@ -49,9 +51,9 @@ def read(node: str, paths: tuple[str, ...], timeout_s: int, as_json: bool) -> No
     """Read a resource, an instance or an object of NODE; several PATHs in one request.
 
     \b
-    faubourg read urn:dev:mac:0242acfffe110003 dimming-level
-    faubourg read 0003 /3418/0
-    faubourg read 0003 /3416/0/3 /3418/0/4
+    faubourg read urn:dev:mac:020000fffe000101 dimming-level
+    faubourg read 0101 /3418/0
+    faubourg read 0101 /3416/0/3 /3418/0/4
     """
     if len(paths) == 1:
         answer = _operate(node, "read", timeout_s, path=paths[0])
@@ -73,8 +75,8 @@ def write(node: str, path: str, value: str, timeout_s: int, as_json: bool) -> No
     """Write VALUE to a resource of NODE. The object's definition says how VALUE is read.
 
     \b
-    faubourg write 0003 default-dimming-level 80
-    faubourg write 0003 /3410/0/7 true
+    faubourg write 0101 default-dimming-level 80
+    faubourg write 0101 /3410/0/7 true
     """
     _finish(_operate(node, "write", timeout_s, path=path, value=value), as_json,
             f"written: {path} = {value}")
@@ -90,8 +92,8 @@ def execute(node: str, path: str, arguments: str, timeout_s: int, as_json: bool)
     """Execute a resource of NODE, with optional LwM2M ARGUMENTS such as "0='a',1".
 
     \b
-    faubourg execute 0003 reboot
-    faubourg execute 0003 /1/0/8
+    faubourg execute 0101 reboot
+    faubourg execute 0101 /1/0/8
     """
     _finish(_operate(node, "execute", timeout_s, path=path, arguments=arguments), as_json,
             f"executed: {path}")
@@ -115,8 +117,8 @@ def discover(node: str, path: str, timeout_s: int, as_json: bool) -> None:
     Without PATH: the objects and instances that it registered (nothing is sent).
 
     \b
-    faubourg discover 0003
-    faubourg discover 0003 /3416
+    faubourg discover 0101
+    faubourg discover 0101 /3416
     """
     answer = _operate(node, "discover", timeout_s, path=path)
     if as_json:
@@ -141,8 +143,8 @@ def observe(node: str, path: str, count: int | None, for_s: int | None, as_json:
     if the gateway or the node goes away first.
 
     \b
-    faubourg observe 0003 dimming-level
-    faubourg observe 0003 /3431/0/1 --count 2 --json
+    faubourg observe 0101 dimming-level
+    faubourg observe 0301 /3431/0/1 --count 2 --json
     """
     seen, started_s = 0, time.monotonic()
     try:

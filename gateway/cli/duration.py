@@ -9,9 +9,12 @@ _DURATION = re.compile(r"(?:\d+[smhd])+")
 
 
 class Duration(click.ParamType):
-    """A click type: '2h' or '1h30m' gives whole seconds, at least 1."""
+    """A click type: '2h' or '1h30m' gives whole seconds, from 1 to `most_s`."""
 
     name = "duration"
+
+    def __init__(self, most_s: int = 366 * 86_400) -> None:
+        self._most_s = most_s
 
     def convert(self, value, parameter, context) -> int:
         if isinstance(value, int):
@@ -24,7 +27,15 @@ class Duration(click.ParamType):
                       for number, unit in re.findall(r"(\d+)([smhd])", text))
         if total_s < 1:
             self.fail("a duration is at least 1s.", parameter, context)
+        if total_s > self._most_s:
+            self.fail(f"at most {duration_text(self._most_s)}.", parameter, context)
         return total_s
+
+
+def duration_text(seconds: int) -> str:
+    """Return a duration as it is typed, in its largest whole unit: '2h', '90s'."""
+    unit = next(unit for unit in "dhms" if seconds % _UNIT_S[unit] == 0)
+    return f"{seconds // _UNIT_S[unit]}{unit}"
 
 
 def age_text(age_s: float | None) -> str:

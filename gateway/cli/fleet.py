@@ -1,19 +1,29 @@
 """The fleet at a glance, one node's story, and the gateway's own state."""
 
-import time
-
 import click
 
 from gateway.cli.connection import api_client
 from gateway.cli.duration import age_text
-from gateway.cli.screen import json_option, print_json, print_table, value_text
+from gateway.cli.screen import (
+    json_option,
+    local_time,
+    print_json,
+    print_table,
+    short_endpoint,
+    value_text,
+)
 
 STATE_WORDS = {"registered": "ok", "sleeping": "asleep", "late": "LATE", "gone": "GONE"}
+# What an operator may write: the words of the table as well as those of the JSON.
+STATES = {word.lower(): state for state, word in STATE_WORDS.items()} | {
+    state: state for state in STATE_WORDS}
 
 
 @click.command()
-@click.option("--state", type=click.Choice(list(STATE_WORDS)), help="Only nodes in this state.")
-@click.option("--furniture", help="Only lamps, bins, or parking: lamp, bin, parking.")
+@click.option("--state", type=click.Choice(list(STATES), case_sensitive=False),
+              help="Only nodes in this state; registered and sleeping are ok and asleep.")
+@click.option("--furniture", type=click.Choice(["lamp", "bin", "parking"], case_sensitive=False),
+              help="Only this kind.")
 @json_option
 def nodes(state: str | None, furniture: str | None, as_json: bool) -> None:
     """List the fleet: who is there, since when unheard, and the reading that matters most.
@@ -25,6 +35,7 @@ def nodes(state: str | None, furniture: str | None, as_json: bool) -> None:
     faubourg nodes
     faubourg nodes --state late --json
     """
+    state = STATES.get(state)
     found = [node for node in api_client().get("nodes")
              if state in (None, node["state"]) and furniture in (None, node["furniture"])]
     if as_json:
@@ -37,8 +48,7 @@ def nodes(state: str | None, furniture: str | None, as_json: bool) -> None:
 
 def _row(node: dict) -> tuple:
     main_values = ", ".join(value_text(value) for value in node["main_values"])
-    # Any unique ending names a node, so the table can leave out what all names begin with.
-    return (node["endpoint"].removeprefix("urn:dev:mac:"), node["name"] or node["asset"],
+    return (short_endpoint(node["endpoint"]), node["name"] or node["asset"],
             node["furniture"] or "?",
             STATE_WORDS[node["state"]], age_text(node["age_s"]), main_values,
             node["pending_commands"] or "")
@@ -47,7 +57,8 @@ def _row(node: dict) -> tuple:
 def _totals(found: list[dict]) -> str:
     counts = {state: sum(node["state"] == state for node in found) for state in STATE_WORDS}
     said = ", ".join(f"{count} {STATE_WORDS[state]}" for state, count in counts.items() if count)
-    return f"{len(found)} nodes{': ' + said if said else ''}"
+    nodes = "1 node" if len(found) == 1 else f"{len(found)} nodes"
+    return f"{nodes}: {said}" if said else nodes
 
 
 @click.command()
@@ -57,7 +68,7 @@ def node(node: str, as_json: bool) -> None:
     """Show one node: identity, registration, last readings, what waits for it.
 
     \b
-    faubourg node urn:dev:mac:0242acfffe110003
+    faubourg node urn:dev:mac:020000fffe000101
     """
     shown = api_client().get("nodes", node)
     if as_json:
@@ -66,7 +77,7 @@ def node(node: str, as_json: bool) -> None:
     print_table(("", ""), _identity(shown), title=shown["endpoint"])
     if shown["readings"]:
         print_table(("last readings", "", "value", "taken"),
-                    [(r["path"], r["name"], value_text(r), _clock(r["time_ms"]))
+                    [(r["path"], r["name"], value_text(r), local_time(r["time_ms"] / 1000))
                      for r in shown["readings"]])
     for command in shown["commands"]:
         click.echo(f"waiting: {command['operation']} {command['path'] or ''} ({command['state']})")
@@ -86,10 +97,6 @@ def _identity(shown: dict) -> list[tuple]:
         ("objects", " ".join(shown["objects"])),
         ("observed", " ".join(shown["observed"]) or "nothing"),
     ]
-
-
-def _clock(time_ms: int) -> str:
-    return time.strftime("%d %b %H:%M:%S", time.localtime(time_ms / 1000))
 
 
 @click.command()
@@ -114,7 +121,7 @@ def status(as_json: bool) -> None:
     ])
     if shown["incidents"]:
         print_table(("incident", "of", "", "when"),
-                    [(i["kind"], i["subject"], i["detail"], _clock(i["time_ms"]))
+                    [(i["kind"], i["subject"], i["detail"], local_time(i["time_ms"] / 1000))
                      for i in shown["incidents"]])
     print_table(("uplink", "waiting", "oldest", "state"),
                 [(u["name"], u["depth"], age_text(u["oldest_age_s"]), u["state"])
