@@ -14,7 +14,7 @@ from gateway import api_views
 from gateway.api_requests import Wrong, command_request, operation_request, seconds
 from gateway.code_words import code_text
 from gateway.commands import LAMP, CommandRefused
-from gateway.composition import StartError
+from gateway.composition import start_error
 from gateway.fleet_view import NodeView
 from gateway.names import UnknownName, parse_path
 from gateway.operations import ASLEEP, BUSY, NO_ANSWER, UNKNOWN_NODE, Operation, OperationFailed
@@ -223,8 +223,8 @@ async def _errors(request: web.Request, handler: Callable[..., Awaitable]) -> we
 async def serving(gateway: "Gateway", socket_path: str, group: str) -> AsyncIterator[None]:
     """Listen on `socket_path`, open to its owner and to `group` if one is named, until the end.
 
-    A socket that a gateway left behind is replaced. Raises StartError where it cannot be made, or
-    LookupError for a group that this machine does not have.
+    A socket that a gateway left behind is replaced. Raises SettingsError where it cannot be made,
+    StartError where it can be later, LookupError for a group that this machine does not have.
     """
     group_id = grp.getgrnam(group).gr_gid if group else None
     api = Api(gateway, lambda: gateway.random.randbytes(COMMAND_ID_BYTES).hex())
@@ -234,8 +234,7 @@ async def serving(gateway: "Gateway", socket_path: str, group: str) -> AsyncIter
         try:
             await _listen(runner, socket_path, group_id)
         except OSError as error:
-            reason = f"management.socket = {socket_path}: {error.strerror or error}"
-            raise StartError(reason) from error
+            raise start_error("management.socket", socket_path, error) from error
         yield
     finally:
         await runner.cleanup()

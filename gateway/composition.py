@@ -1,14 +1,15 @@
 """What fills the gateway's seams in a real process: sockets, clocks, uplinks' clients."""
 
 import contextlib
+import errno
 import fcntl
-import grp
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from random import Random
 
+from gateway import settings_check
 from gateway.clock import Clock, NtpClock, ScaledClock, SystemClock
 from gateway.coap_transport import Peer, UdpTransport
 from gateway.sessions import Session
@@ -28,6 +29,25 @@ Uplinks = dict[str, tuple[Pump, FileUplink | MqttUplink]]
 
 class StartError(Exception):
     """The gateway cannot start; the text says what is in the way."""
+
+
+def listen_error(listen: str, error: OSError) -> StartError:
+    """Return why nothing can be received at `gateway.listen`."""
+    reason = f"{error.strerror or error}{_LISTEN_HINTS.get(error.errno, '')}"
+    return StartError(f"gateway.listen = {listen}: {reason}")
+
+
+_LISTEN_HINTS = {
+    errno.EADDRINUSE: "; does another gateway run there?",
+    errno.EADDRNOTAVAIL: "; allowed are this machine's own addresses, [::] for all of them",
+    errno.EACCES: "; ports below 1024 are for the administrator",
+}
+
+
+def start_error(key: str, path: str, error: OSError) -> StartError | SettingsError:
+    """Return why the path under `key` cannot be used; SettingsError where waiting cannot help."""
+    text = f"{key} = {path}: {error.strerror or error}"
+    return StartError(text) if settings_check.is_passing(error) else SettingsError(text)
 
 
 def peer_of(address: str) -> Peer:
@@ -53,25 +73,18 @@ def transport_of(settings: Settings) -> UdpTransport:
     return UdpTransport(listen)
 
 
-def check_group(settings: Settings) -> None:
-    """Raise SettingsError if this machine has no such group as `management.group`."""
-    group = settings.management.group
-    try:
-        if group:
-            grp.getgrnam(group)
-    except KeyError:
-        remark = "allowed is a group of this machine, or nothing"
-        raise SettingsError.of("management.group", group, remark) from None
-
-
 @contextlib.contextmanager
 def locked(folder: str) -> Iterator[None]:
     """Hold the data folder: two gateways on one store would take each other's readings.
 
-    Raises StartError if another process has it. The kernel lets go when the process ends.
+    Raises StartError if another process has it, SettingsError if it cannot be a data folder. The
+    kernel lets go when the process ends.
     """
-    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(Path(folder) / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(Path(folder) / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise start_error("gateway.data", folder, error) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path as FilePath
 from random import Random, SystemRandom
 
-from gateway import api, fleet_view
+from gateway import api, fleet_view, settings_check
 from gateway import settings as gateway_settings
 from gateway.clock import Clock
 from gateway.coap_content import Path
@@ -27,8 +27,8 @@ from gateway.composition import (
     StateReports,
     UplinkBuilder,
     Uplinks,
-    check_group,
     clock_of,
+    listen_error,
     locked,
     peer_of,
     transport_of,
@@ -58,6 +58,7 @@ GC_THRESHOLDS = (10_000, 50, 1000)
 """A full collection of a loaded gateway stalls the event loop: rarer, since little is cyclic."""
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+LOG_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"  # ISO 8601: local time with its zone
 
 log = logging.getLogger("gateway")
 
@@ -115,10 +116,7 @@ class Gateway:
             self._context.open()
         except OSError as error:
             await self.store.close()
-            listen = self.settings.gateway.listen
-            raise StartError(
-                f"gateway.listen = {listen}: {error.strerror}; does another gateway run there?"
-            ) from error
+            raise listen_error(self.settings.gateway.listen, error) from error
         loop = asyncio.get_running_loop()
         serving = [self._tick(), self._keep_house()]
         serving += [uplink.run() for _, uplink in self._uplinks.values()]
@@ -367,9 +365,10 @@ class Gateway:
 def run(settings_path: str) -> None:
     """Run a gateway until SIGTERM or SIGINT. Raises SettingsError and StartError."""
     settings = gateway_settings.load(settings_path)
-    check_group(settings)
+    settings_check.check(settings)
     level = settings.gateway.log_level.upper()
-    logging.basicConfig(level=level, stream=sys.stderr, format=LOG_FORMAT)
+    logging.basicConfig(level=level, stream=sys.stderr, format=LOG_FORMAT,
+                        datefmt=LOG_TIME_FORMAT)
     # What peers do wrong is said once a minute by the parts that refuse it.
     logging.getLogger("gateway.coap").setLevel(max(logging.WARNING, logging.getLevelName(level)))
     gc.set_threshold(*GC_THRESHOLDS)

@@ -151,15 +151,19 @@ def load(path: str | Path) -> Settings:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from error
-    return parse(text, path.absolute().parent)
+    return parse(text, path.absolute().parent, str(path))
 
 
-def parse(text: str, folder: Path) -> Settings:
-    """Return the settings in the TOML `text`, with every path made absolute from `folder`."""
+def parse(text: str, folder: Path, source: str = "settings") -> Settings:
+    """Return the settings in the TOML `text`, with every path made absolute from `folder`.
+
+    `source` is what an error calls a text that is no TOML.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"not TOML: {error}") from error
+        hint = 'text needs quotes: id = "quai-monge"'
+        raise SettingsError(f"{source}: not TOML: {error}; {hint}") from error
     settings = convert(document, Settings, "")
     tables = settings.uplink or {"file": {"type": "file"}}
     uplinks = {name: _uplink(table, name) for name, table in tables.items()}

@@ -36,11 +36,14 @@ def check_config(config: str | None, as_json: bool) -> None:
     """
     import msgspec
 
+    from gateway import settings_check
     from gateway.settings import SettingsError, load
 
     path = _named(config)
     try:
-        settings = msgspec.to_builtins(load(path), builtin_types=())
+        loaded = load(path)
+        settings_check.check(loaded)
+        settings = msgspec.to_builtins(loaded, builtin_types=())
     except SettingsError as error:
         click.echo(f"faubourg: {error}", err=True)
         click.get_current_context().exit(2)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway import api
-from gateway.composition import StartError
+from gateway.settings import SettingsError
 
 GATEWAY = SimpleNamespace()
 
@@ -41,5 +41,5 @@ def test_impossible_place_for_the_socket_is_named_with_its_key(tmp_path):
         async with api.serving(GATEWAY, str(path), ""):
             raise AssertionError("it must not start")
 
-    with pytest.raises(StartError, match="management.socket = .*none/faubourg.sock: No such file"):
+    with pytest.raises(SettingsError, match="management.socket = .*/faubourg.sock: No such"):
         asyncio.run(serve())

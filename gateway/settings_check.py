@@ -1,0 +1,61 @@
+"""What of the settings only this machine can judge: its groups, folders and files."""
+
+import errno
+import grp
+import os
+from pathlib import Path
+
+from gateway.settings import MqttUplink, Settings, SettingsError
+
+# sockaddr_un has room for 108 bytes, with the zero at the end (unix(7)).
+SOCKET_PATH_BYTES_MAX = 107
+CREDENTIALS = "/run/credentials/"
+# The machine is in trouble, not the settings: to start again later may help.
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def check(settings: Settings) -> None:
+    """Raise SettingsError for what this machine cannot run with. Makes nothing."""
+    _check_group(settings.management.group)
+    _check_socket(settings.management.socket)
+    data = settings.gateway.data
+    if os.path.exists(data) and not os.path.isdir(data):
+        raise SettingsError.of("gateway.data", data, "is no folder")
+    for name, uplink in settings.uplink.items():
+        if isinstance(uplink, MqttUplink):
+            _check_file(f"uplink.{name}.password_file", uplink.password_file)
+            for key in ("ca", "cert", "key"):
+                _check_file(f"uplink.{name}.tls.{key}", getattr(uplink.tls, key))
+
+
+def is_passing(error: OSError) -> bool:
+    """Return whether an error may be over at the next start, with the same settings."""
+    return error.errno in _PASSING
+
+
+def _check_group(group: str) -> None:
+    try:
+        if group:
+            grp.getgrnam(group)
+    except KeyError:
+        remark = "allowed is a group of this machine, or nothing"
+        raise SettingsError.of("management.group", group, remark) from None
+
+
+def _check_socket(path: str) -> None:
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
+        remark = f"allowed are paths of at most {SOCKET_PATH_BYTES_MAX} bytes"
+        raise SettingsError(f"management.socket = {path}: {remark}")
+
+
+def _check_file(key: str, path: str) -> None:
+    # What systemd hands to the service is there for the service alone.
+    is_elsewhere = path.startswith(CREDENTIALS) and "CREDENTIALS_DIRECTORY" not in os.environ
+    if not path or is_elsewhere:
+        return
+    try:
+        with Path(path).open("rb"):
+            pass
+    except OSError as error:
+        remark = f"cannot be read: {error.strerror or error}"
+        raise SettingsError(f"{key} = {path}: {remark}") from error
