@@ -319,7 +319,7 @@ class MqttUplink:
             except CommandRefused as error:
                 request = mqtt_commands.refused(request, error)
         self._pump.counters["commands refused"] += 1
-        what = f"command refused: {request.reason}"
+        what = f"command refused: {request.endpoint or 'no node'!r}: {request.reason}"
         self._peer_log.warning(f"uplink {self._pump.name}", what, self._clock.monotonic_s())
         unix_s = self._clock.unix_ms() // 1000
         return mqtt_commands.refusal(self._gateway_id, delivery, request, unix_s)

@@ -51,7 +51,10 @@ def _fields(payload: bytes) -> dict[str, object]:
     if len(payload) > PAYLOAD_LENGTH_MAX:
         raise ValueError(f"longer than {PAYLOAD_LENGTH_MAX} bytes")
     # A number with a point stays exact; NaN and infinities are no JSON.
-    fields = json.loads(payload, parse_float=from_text, parse_constant=_refuse)
+    try:
+        fields = json.loads(payload, parse_float=from_text, parse_constant=_refuse)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
     return fields
