@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from gateway import api_views
 from gateway.api import Api
 from gateway.api_requests import Wrong
 from gateway.fleet_view import view
-from gateway.rows import NodeRow
+from gateway.rows import NodeRow, ReadingRow
 
 LAMP = "urn:dev:mac:020000fffe000101"
 BIN = "urn:dev:mac:020000fffe000201"
@@ -50,3 +51,24 @@ def test_more_nodes_than_can_be_named_end_in_dots():
 def test_empty_name_is_refused_and_matches_no_unnamed_node(written):
     with pytest.raises(Wrong, match="node: empty"):
         named(written, node("urn:dev:other", "", ""))
+
+
+def lamp_with(level_ms, power_ms):
+    readings = [reading("/3416/0/3", 40, level_ms), reading("/3418/0/4", 12, power_ms)]
+    row = NodeRow(LAMP, None, "", "1.1", "U", False, 60, "</3416/0>,</3418/0>", 0, 0, 0)
+    shown = api_views.summary(view(row, "registered", tuple(readings)), 60_000)
+    return [each["path"] for each in shown["main_values"]]
+
+
+def reading(path, value, time_ms):
+    return ReadingRow(endpoint=LAMP, boot=1, sequence=1, path=path, value=value, time_ms=time_ms,
+                      time_source="node", reading_class=0, received_ms=time_ms)
+
+
+def test_power_of_another_level_is_not_shown_beside_the_newer_one():
+    assert lamp_with(level_ms=20_000, power_ms=10_000) == ["/3416/0/3"]
+
+
+def test_power_that_was_taken_with_or_after_the_level_is_shown():
+    assert lamp_with(level_ms=20_000, power_ms=18_000) == ["/3416/0/3", "/3418/0/4"]
+    assert lamp_with(level_ms=20_000, power_ms=50_000) == ["/3416/0/3", "/3418/0/4"]
