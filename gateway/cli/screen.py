@@ -45,10 +45,13 @@ def local_time(unix_s: float) -> str:
 
 
 def value_text(value: dict[str, Any]) -> str:
-    """Return one value of an answer as 'text unit', percent without a slash; '—' for none."""
+    """Return one value of an answer as 'text unit', percent without a slash; '—' for none.
+
+    Without a "path" a time is the number that it is.
+    """
     if value["value"] is None:
         return "—"
-    if _is_time(value):
+    if "path" in value and _is_time(value):
         return local_time(value["value"])
     unit = {"/100": "%", "Cel": "°C"}.get(value["unit"], value["unit"])
     shown = value["value"]
