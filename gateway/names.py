@@ -43,14 +43,15 @@ def parse_path(written: str, instances: Sequence[Path]) -> Path:
 
 
 def _nearest(name: str, object_ids: set[int]) -> str:
-    names = {object_names.command_name(row[0]): object_id
+    names = {object_names.command_name(row[0])
              for object_id in object_ids
              for row in OBJECTS.get(object_id, ("", {}))[1].values()}
     wanted = object_names.command_name(name).rpartition("/")[2]
-    found = difflib.get_close_matches(wanted, names, n=1)
+    found = difflib.get_close_matches(wanted, sorted(names), n=1)
     if not found:
         return ": 'faubourg discover NODE' lists its objects, 'faubourg discover NODE /3' one's"
-    return (f"; did you mean {found[0]!r}? 'faubourg discover NODE /{names[found[0]]}' "
+    object_id, _ = object_names.resource_by_name(found[0], object_ids)
+    return (f"; did you mean {found[0]!r}? 'faubourg discover NODE /{object_id}' "
             "lists what is there")
 
 

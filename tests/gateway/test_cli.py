@@ -46,7 +46,7 @@ def called(folder, *arguments, prepare=None):
                    ("3416", "0", "4"): Refusing(), ("3", "0", "13"): Fixed(b"1700000000")}
         async with running(folder) as (gateway, port), client(port, objects) as lamp, \
                 client(port) as bin, api.serving(gateway, socket, ""):
-            await lamp.register(LAMP, links=b"</3/0>,</3416/0>")
+            await lamp.register(LAMP, links=b"</3/0>,</3416/0>,</3418/0>")
             await bin.register(BIN, links=b"</3/0>,</3435/0>")
             return await asyncio.to_thread(
                 CliRunner().invoke, main, ["--socket", socket, *arguments])
