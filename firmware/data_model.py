@@ -85,7 +85,7 @@ class DataModel:
         `is_strict`: a resource that is not there gives 4.04, else it is passed over (OMA Core
         6.3.3: an unknown optional resource is ignored). `is_replacing`: a multiple resource loses
         the instances that the leaves do not name. `empties`: multiple resources left without any.
-        `replaced`: the path of an instance whose other optional resources return to their defaults.
+        `replaced`: an instance whose other optional resources return to their defaults (its path).
         """
         plan = self._plan(leaves, is_strict, is_replacing)
         for path in empties:

@@ -22,25 +22,21 @@ def registration_links(model, has_root):
 
 
 def discovered_links(model, attributes, path, depth=None):
-    """Return the links at `path` and down to `depth` levels below it.
+    """Give the links at `path` and down to `depth` levels below it, in the order of their paths.
 
     Without `depth` to the resources, and of a resource to its instances. The first link carries
     the notification attributes that hold there, inherited ones included, the others their own.
     """
     if depth is None:
         depth = 2 if len(path) == 1 else 1
-    links = []
-    level = [path]
-    for step in range(depth + 1):
-        below = []
-        for found in level:
-            children = model.children(found)
-            below.extend(children)
-            shown = attributes.effective(found) if step == 0 else attributes.own(found)
-            links.append(Link(render(found), _properties(found, children) + shown))
-        level = below
-    links.sort(key=_target_ids)
-    return links
+    waiting = [path]
+    while waiting:
+        found = waiting.pop()
+        children = model.children(found)
+        shown = attributes.effective(found) if found == path else attributes.own(found)
+        yield Link(render(found), _properties(found, children) + shown)
+        if len(found) < len(path) + depth:
+            waiting.extend(reversed(children))
 
 
 def _properties(path, children):
@@ -50,7 +46,3 @@ def _properties(path, children):
     if len(path) == 3 and object_table.resource(path[0], path[2]).is_multiple:
         return (("dim", str(len(children))),)
     return ()
-
-
-def _target_ids(link):
-    return [int(number) for number in link.target[1:].split("/")]

@@ -66,6 +66,15 @@ def encode(item):
     return bytes(output)
 
 
+def encode_array(length, items):
+    """Return the array of the `length` items that `items` gives, none kept once it is encoded."""
+    output = bytearray()
+    _encode_head(output, 0x80, length)
+    for item in items:
+        _encode(output, item, NESTING_MAX - 1)
+    return bytes(output)
+
+
 def decode(data):
     """Return the one item that the bytes `data` hold.
 

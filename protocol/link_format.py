@@ -28,8 +28,13 @@ class Link:
 
 
 def encode(links):
-    """Return the payload, as bytes, that lists `links`."""
-    return ",".join([_link_text(link) for link in links]).encode()
+    """Return the payload, as bytes, that lists what `links` gives; none is kept meanwhile."""
+    output = bytearray()
+    for link in links:
+        if output:
+            output.append(0x2C)
+        output.extend(_link_text(link).encode())
+    return bytes(output)
 
 
 def decode(data):

@@ -41,9 +41,9 @@ def encode(content_format, base, leaves, type_of=None):
     type_of = type_of or _no_type
     leaves = [(path, _checked(value, type_of(path))) for path, value in leaves]
     if content_format == SENML_CBOR:
-        return senml.encode_cbor(_records(leaves))
+        return senml.encode_cbor(_Records(leaves))
     if content_format == SENML_JSON:
-        return senml_json.encode(_records(leaves))
+        return senml_json.encode(_Records(leaves))
     if content_format == TLV and base:
         return tlv.encode(base, leaves, type_of)
     if len(leaves) != 1 or leaves[0][0] != base:
@@ -100,8 +100,18 @@ def _checked(value, data_type):
         raise EncodeError(str(error))
 
 
-def _records(leaves):
-    return [Record(lwm2m_path.render(path), value) for path, value in leaves]
+class _Records:
+    """The records of `leaves`, each made when it is asked for: a node has no room for all."""
+
+    def __init__(self, leaves):
+        self._leaves = leaves
+
+    def __len__(self):
+        return len(self._leaves)
+
+    def __getitem__(self, index):
+        path, value = self._leaves[index]
+        return Record(lwm2m_path.render(path), value)
 
 
 def _decode_records(content_format, base, payload):

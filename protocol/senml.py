@@ -61,7 +61,7 @@ class Record:
 
 def encode_cbor(records):
     """Return the SenML CBOR pack of `records`."""
-    return cbor.encode(build(records))
+    return cbor.encode_array(len(records), build(records))
 
 
 def decode_cbor(data):
@@ -92,15 +92,15 @@ def resolve(items):
 
 
 def build(records, version=None):
-    """Return the items of a pack, with base names and base times where they save bytes.
+    """Give the items of a pack one by one, with base names and base times where they save bytes.
 
     `version` goes into the first record; a pack with secondary units must say
     VERSION_SECONDARY_UNITS.
     """
-    items = []
     base_name = ""
     base_time = 0
-    for index, record in enumerate(records):
+    for index in range(len(records)):
+        record = records[index]
         item = {}
         if index == 0 and version is not None:
             item[BASE_VERSION] = version
@@ -111,8 +111,7 @@ def build(records, version=None):
         if time != base_time:
             base_time = item[BASE_TIME] = time
         _fill(item, record, base_name, base_time)
-        items.append(item)
-    return items
+        yield item
 
 
 def _fields(record):

@@ -9,7 +9,7 @@ import gc
 import sys
 
 # Below this, what is not running is forgotten. A request and its answer need as much.
-ROOM_MIN = 16384
+ROOM_MIN = 12288
 # To ask for the room takes time: after so many uses, and before each import.
 USES_MAX = 32
 
