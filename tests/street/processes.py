@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from gateway.cli.connection import ApiClient, ApiError
 from protocol import settings as node_settings
 from protocol.identity import endpoint_name
 from tests import debian
+from tests.interrupting import interrupt
 from tools.bench import node_heap
 from tools.board_images import ROOT
 
@@ -55,7 +57,10 @@ class Process:
 
     def end(self, number):
         """Send a signal and return the exit code."""
-        self._process.send_signal(number)
+        if number == signal.SIGINT:
+            interrupt(self._process.pid)
+        else:
+            self._process.send_signal(number)
         return self._process.wait(LIMIT_S)
 
     def close(self):
