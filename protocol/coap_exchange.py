@@ -12,7 +12,7 @@ from protocol.errors import DecodeError
 TRANSMISSIONS_MAX = 48
 DATAGRAMS_MAX = 32
 RECEPTIONS_MAX = 16
-ANSWER_BYTES_MAX = 1024
+ANSWER_BYTES_MAX = 1280
 NONS_MAX = 16
 
 # Message ids are given out in order; a block of them rests for EXCHANGE_LIFETIME after its use.
