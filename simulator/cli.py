@@ -42,11 +42,12 @@ def demo(**options) -> None:
     \b
     faubourg-sim demo --seconds 20
     """
-    from simulator.demo import DemoRefused, DemoSettings, run
+    from simulator.demo import DemoSettings, run
+    from simulator.run_folder import RunRefused
 
     try:
         sys.exit(asyncio.run(run(DemoSettings(**options))))
-    except DemoRefused as error:
+    except RunRefused as error:
         raise click.UsageError(str(error)) from error
     except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("stopped before its end: nothing was counted", err=True)

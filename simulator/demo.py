@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-import os
 import signal
+import socket
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +13,23 @@ from firmware.timezone import Timezone
 from gateway.cli.connection import ApiError
 from gateway.clock import ScaledClock
 from gateway.service import DATABASE
+from simulator.child_process import ProcessError
 from simulator.city_file import CityFile, stored_readings
-from simulator.demo_fleet import DemoFleet
 from simulator.demo_screen import ChainPicture, Screen
-from simulator.gateway_process import GatewayError, GatewayProcess, free_udp_port
+from simulator.gateway_process import GatewayProcess
+from simulator.live_fleet import LiveFleet, StreetPlan
+from simulator.ports import free_port
 from simulator.result import Result, checks_of
+from simulator.result_screen import print_summary
+from simulator.run_folder import STDOUT, check_places, folder_of
 from simulator.world import sun
+from simulator.world.places import ANGERS, ANGERS_TIMEZONE
 
-ANGERS = (47.4739, -0.5517)
-ANGERS_TIMEZONE = "CET-1CEST,M3.5.0,M10.5.0/3"
 # The street is looked at from dusk on: its photocells switch some twenty minutes after sunset.
 AFTER_SUNSET_S = 12 * 60
 FRAME_S = 0.5
 DRAIN_MAX_S = 30
-STDOUT = "-"
+REPORT_INTERVAL_S = 15 * 60
 
 GATEWAY_SETTINGS = """\
 [gateway]
@@ -61,60 +63,30 @@ class DemoSettings:
     picture_path: str | None
 
 
-class DemoRefused(Exception):
-    """The demo cannot write where it should; the text says where and why."""
-
-
 async def run(settings: DemoSettings) -> int:
     """Run the demo and return its exit code: 0 only if every check holds.
 
-    Raises DemoRefused before anything has begun.
+    Raises RunRefused before anything has begun.
     """
     started_s = time.monotonic()
-    _check_places(settings)
+    check_places(settings.keep, (settings.json_path, settings.picture_path))
     # Both end it as Ctrl-C does: the gateway goes too.
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, asyncio.current_task().cancel)
-    with _folder(settings.keep) as folder:
+    with folder_of(settings.keep, "faubourg-demo-") as folder:
         try:
             result = await _street_life(settings, folder)
-        except GatewayError as error:
+        except ProcessError as error:
             print(f"faubourg-sim: {error}", file=sys.stderr)
             return 1
         result = result.with_wall_s(time.monotonic() - started_s)
     is_json_shown = settings.json_path == STDOUT
-    Screen("").summary(result, is_json_shown)
+    print_summary(result, is_json_shown)
     if is_json_shown:
         print(result.to_json(), end="")
     elif settings.json_path:
         Path(settings.json_path).write_text(result.to_json(), encoding="utf-8")
     return 0 if result.is_ok else 1
-
-
-def _check_places(settings: DemoSettings) -> None:
-    """Refuse now what could not be written at the end, and a folder that holds something."""
-    for path in (settings.json_path, settings.picture_path):
-        folder = Path(path or ".").absolute().parent
-        if path not in (None, STDOUT) and not os.access(folder, os.W_OK):
-            raise DemoRefused(f"{path}: no such folder, or it cannot be written")
-    if settings.keep:
-        try:
-            Path(settings.keep).mkdir(parents=True, exist_ok=True)
-            is_empty = not os.listdir(settings.keep)
-        except OSError as error:
-            raise DemoRefused(f"{settings.keep}: {error.strerror}") from error
-        if not is_empty:
-            raise DemoRefused(f"{settings.keep}: not empty; name a new folder, the demo keeps "
-                              "its settings and a whole store in it")
-
-
-@contextlib.contextmanager
-def _folder(keep: str | None):
-    if keep:
-        yield Path(keep).absolute()
-    else:
-        with tempfile.TemporaryDirectory(prefix="faubourg-demo-") as name:
-            yield Path(name)
 
 
 def _start_of_evening() -> int:
@@ -124,7 +96,7 @@ def _start_of_evening() -> int:
 
 async def _street_life(settings: DemoSettings, folder: Path) -> Result:
     real_s, shown_s = int(time.time()), _start_of_evening()
-    port = free_udp_port()
+    port = free_port(socket.SOCK_DGRAM)
     gateway = GatewayProcess(folder, GATEWAY_SETTINGS.format(
         port=port, real_s=real_s, shown_s=shown_s, speed=settings.speed))
     clock = ScaledClock(real_s, shown_s, settings.speed)
@@ -133,8 +105,9 @@ async def _street_life(settings: DemoSettings, folder: Path) -> Result:
     screen.say("starting the gateway ('faubourg run', a process of its own) ...")
     try:
         await gateway.start()
-        fleet = DemoFleet(settings.nodes, settings.seed, settings.speed, clock, port, ANGERS,
-                          Timezone(ANGERS_TIMEZONE).offset_s(shown_s))
+        fleet = LiveFleet(StreetPlan(
+            settings.nodes, settings.seed, settings.speed, *ANGERS,
+            Timezone(ANGERS_TIMEZONE).offset_s(shown_s), REPORT_INTERVAL_S), clock, port)
         demo = Demo(settings, gateway, fleet, screen)
         virtual_s = await demo.run()
     finally:
@@ -149,7 +122,7 @@ def _world_time(speed: int) -> str:
 class Demo:
     """One run: the street lives, is drained, and what became of every reading is counted."""
 
-    def __init__(self, settings: DemoSettings, gateway: GatewayProcess, fleet: DemoFleet,
+    def __init__(self, settings: DemoSettings, gateway: GatewayProcess, fleet: LiveFleet,
                  screen: Screen) -> None:
         self._settings = settings
         self._gateway = gateway

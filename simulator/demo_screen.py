@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich import box
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.demo_picture import svg_of
-from simulator.result import Result
 
 PACKS_SHOWN_PER_KIND = 3
 WIDTH, NARROW_WIDTH = 97, 79
@@ -119,33 +117,6 @@ class Screen:
     def save(self, path: str) -> None:
         """Write the picture that was shown last to `path`, as SVG."""
         Path(path).write_text(svg_of(self._last), encoding="utf-8")
-
-    def summary(self, result: Result, is_stdout_taken: bool) -> None:
-        """Print what came of it all on stdout, or on stderr where that is for JSON."""
-        console = Console(stderr=is_stdout_taken)
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("", "nodes", "registered", "readings taken", "delivered to the city"):
-            table.add_column(column, justify="left" if not column else "right")
-        for each in result.furniture:
-            table.add_row(_PLURAL[each.furniture], str(each.nodes), str(each.registered),
-                          str(each.taken), str(each.delivered))
-        console.print(table)
-        for check in result.checks:
-            mark = "[green]ok  [/]" if check.ok else "[red]FAIL[/]"
-            console.print(f"{mark} {check.name} ({check.detail})", highlight=False)
-        console.print(_verdict(result), highlight=False)
-
-
-def _verdict(result: Result) -> str:
-    if not result.is_ok:
-        return "[bold red]FAILED:[/] see above."
-    tally = result.readings
-    rest = f", {tally.explained:,} given up and reported by their nodes" if tally.explained else ""
-    return (f"[bold green]Passed:[/] {tally.taken:,} readings taken, {tally.delivered:,} "
-            f"delivered, none twice, none missing{rest}.")
-
-
-_PLURAL = {"lamp": "lamps", "bin": "bins", "parking": "parking bays"}
 
 
 def draw(title: str, progress: float, street: StreetPicture, chain: ChainPicture,

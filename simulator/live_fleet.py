@@ -1,8 +1,9 @@
-"""The demo's street: places, nodes on loopback UDP, and the account of their readings."""
+"""A street in real time: places, nodes on loopback UDP, and the account of their readings."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 
 from firmware.lwm2m_client import Registered
@@ -21,23 +22,38 @@ from simulator.world.street import Street
 # A battery node waits this much real time for what the gateway has for it.
 AWAKE_WINDOW_REAL_S = 2
 WORLD_STEP_S = 0.05
-REPORT_INTERVAL_S = 15 * 60
 
 
-class DemoFleet:
-    """Nodes of a street, driven in real time in a world that runs `speed` times as fast."""
+@dataclass(frozen=True, slots=True)
+class StreetPlan:
+    """How many nodes stand where, and how fast their world runs; intervals in world seconds."""
 
-    def __init__(self, count: int, seed: int, speed: int, clock: Clock, port: int,
-                 place: tuple[float, float], utc_offset_s: int) -> None:
+    nodes: int
+    seed: int
+    speed: int
+    latitude: float
+    longitude: float
+    utc_offset_s: int
+    report_interval_s: int
+    registration_spread_s: int = 60
+
+
+class LiveFleet:
+    """Nodes of a street, driven in real time in a world that runs faster (`plan.speed`).
+
+    Their gateway listens on `port` of the loopback interface.
+    """
+
+    def __init__(self, plan: StreetPlan, clock: Clock, port: int) -> None:
+        self._plan = plan
         self._clock = clock
-        self._speed = speed
         self._peer = ("127.0.0.1", port)
-        self._latitude, self._longitude = place
-        self.utc_offset_s = utc_offset_s
-        self.street = Street(seed, self._now_s(), *place, utc_offset_s)
+        self.utc_offset_s = plan.utc_offset_s
+        self.street = Street(plan.seed, self._now_s(), plan.latitude, plan.longitude,
+                             plan.utc_offset_s)
         self.account = Account()
-        self.places = build(self.street, count, self._settings,
-                            self._transmission_parameters(), seed)
+        self.places = build(self.street, plan.nodes, self._settings,
+                            self._transmission_parameters(), plan.seed)
         self.registered: set[str] = set()
         self._drivers: dict[str, NodeDriver] = {}
         self._signed_off: set[str] = set()
@@ -48,21 +64,24 @@ class DemoFleet:
         return self._clock.unix_ms() / 1000
 
     def _settings(self, furniture: str, name: str) -> Settings:
+        plan = self._plan
         host, port = self._peer
         return Settings(
             server_uri=f"coap://{host}:{port}", name=name, asset=name.upper().replace(" ", "-"),
-            latitude_e6=round(self._latitude * 1e6), longitude_e6=round(self._longitude * 1e6),
-            report_interval_s=REPORT_INTERVAL_S, awake_window_s=AWAKE_WINDOW_REAL_S * self._speed)
+            latitude_e6=round(plan.latitude * 1e6), longitude_e6=round(plan.longitude * 1e6),
+            report_interval_s=plan.report_interval_s,
+            registration_spread_s=plan.registration_spread_s,
+            awake_window_s=AWAKE_WINDOW_REAL_S * plan.speed)
 
     def _transmission_parameters(self) -> TransmissionParameters:
         """Return CoAP's own times: of the network, which is not accelerated."""
         plain = TransmissionParameters()
-        return TransmissionParameters(ack_timeout_ms=plain.ack_timeout_ms * self._speed,
-                                      max_latency_ms=plain.max_latency_ms * self._speed)
+        return TransmissionParameters(ack_timeout_ms=plain.ack_timeout_ms * self._plan.speed,
+                                      max_latency_ms=plain.max_latency_ms * self._plan.speed)
 
     async def power_on(self) -> None:
         """Give every node a socket and its power."""
-        timers = ScaledTimers(asyncio.get_running_loop(), self._speed)
+        timers = ScaledTimers(asyncio.get_running_loop(), self._plan.speed)
         for place in self.places:
             await self._power_on(place, timers)
         self._stepping = asyncio.create_task(self._step_the_world())
