@@ -8,6 +8,8 @@ from gateway.migrations import MIGRATIONS
 APPLICATION_ID = 0x46425247
 BUSY_TIMEOUT_MS = 2000
 CACHE_KIB = 2048
+# FULL: a commit returns when the disk has it.
+WRITER_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{CACHE_KIB}")
 
 REASONS = {
     apsw.BusyError: "busy",
@@ -51,7 +53,7 @@ def open_writer(path: str, vfs: str | None, created_ms: int) -> apsw.Connection:
         connection = apsw.Connection(path, vfs=vfs)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         _check(connection, path)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{CACHE_KIB}"):
+        for pragma in WRITER_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         _migrate(connection, created_ms)
     except apsw.Error as error:

@@ -18,6 +18,7 @@ from gateway.rows import (
 )
 from gateway.store import StoreError
 from protocol.number import Decimal
+from simulator.disk import Disk, Trouble
 from tests.gateway.open_store import COMMAND, NODE, run
 from tests.gateway.uplink_rows import TIME_MS, row
 
@@ -129,48 +130,27 @@ def test_killed_writer_has_lost_nothing_that_it_acknowledged(path, lines):
     assert acknowledged <= run(path, scenario)
 
 
-class FailingVfs(apsw.VFS):
-    """A disk that fails as `mode` says: "full", "io" on sync, or "" for not at all."""
-
-    def __init__(self, name):
-        self.mode = ""
-        super().__init__(name, "")
-
-    def xOpen(self, name, flags):
-        return FailingFile(self, name, flags)
+@pytest.fixture
+def disk():
+    disk = Disk("failing")
+    yield disk
+    disk.close()
 
 
-class FailingFile(apsw.VFSFile):
-    def __init__(self, vfs, name, flags):
-        self._vfs = vfs
-        super().__init__("", name, flags)
-
-    def xWrite(self, data, offset):
-        if self._vfs.mode == "full":
-            raise apsw.FullError("no space left")
-        super().xWrite(data, offset)
-
-    def xSync(self, flags):
-        if self._vfs.mode == "io":
-            raise apsw.IOError("sync failed")
-        super().xSync(flags)
-
-
-@pytest.mark.parametrize(("mode", "reason"), [("full", "full"), ("io", "io")])
-def test_failing_disk_is_never_success_and_passes(path, mode, reason):
-    vfs = FailingVfs("failing")
-
+@pytest.mark.parametrize(("operation", "trouble"), [
+    ("write", Trouble.FULL), ("sync", Trouble.IO), ("write", Trouble.READ_ONLY)])
+def test_failing_disk_is_never_success_and_passes(path, disk, operation, trouble):
     async def scenario(store):
         await store.commit_pack([row(1)], urgent=True)
-        vfs.mode = mode
+        disk.fail(operation, trouble)
         commits = [store.commit_pack([row(sequence)], urgent=True) for sequence in (2, 3)]
         failures = await asyncio.gather(*commits, return_exceptions=True)
-        vfs.mode = ""
+        disk.heal()
         again = await store.commit_pack([row(2), row(3)], urgent=True)
         return [failure.reason for failure in failures], again.stored + again.duplicates
 
-    failures, kept = run(path, scenario, vfs="failing")
-    assert failures == [reason, reason]
+    failures, kept = run(path, scenario, vfs=disk.name)
+    assert failures == [trouble.value] * 2
     assert kept == 2
 
 

@@ -1,0 +1,61 @@
+"""Power cuts: at every sync of a workload, whatever part of the unsynced writes arrived."""
+
+import shutil
+from random import Random
+
+import pytest
+
+from gateway import store_database
+from simulator.crash_states import crash_states
+from simulator.disk import Disk
+from tests.full_size import is_full_size
+from tests.gateway.crash_workload import Workload, check
+
+STEPS = 60 if is_full_size() else 30
+SUBSETS = 12 if is_full_size() else 3
+SEEDS = range(40 if is_full_size() else 5)
+# The log is folded into the file every few commits, so that power fails in that too.
+CHECKPOINTS_OFTEN = ("wal_autocheckpoint = 12",)
+
+
+@pytest.fixture
+def disk():
+    disk = Disk("crashing")
+    yield disk
+    disk.close()
+
+
+def cut_everywhere(folder, disk, seed, monkeypatch, pragmas=()):
+    """Let a workload run, then check each state that a power cut could have left; count them."""
+    pragmas = (*store_database.WRITER_PRAGMAS, *CHECKPOINTS_OFTEN, *pragmas)
+    monkeypatch.setattr(store_database, "WRITER_PRAGMAS", pragmas)
+    Workload(disk, seed).run(str(folder / "store.db"), STEPS)
+    count = 0
+    for state in crash_states(disk.log, Random(seed), SUBSETS):
+        left = folder / "left"
+        state.write_to(left)
+        try:
+            check(str(left / "store.db"), state.notes)
+        except AssertionError as error:
+            error.add_note(f"seed {seed}, log entry {state.name}")
+            raise
+        shutil.rmtree(left)
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_power_cut_at_any_sync_costs_nothing_acknowledged(tmp_path, disk, seed, monkeypatch):
+    assert cut_everywhere(tmp_path, disk, seed, monkeypatch) > 5 * STEPS
+
+
+@pytest.mark.parametrize("mode", ["NORMAL", "OFF"])
+def test_store_that_does_not_sync_each_commit_is_found_out(tmp_path, disk, mode, monkeypatch):
+    with pytest.raises(AssertionError, match="acknowledged"):
+        cut_everywhere(tmp_path, disk, 1, monkeypatch, (f"synchronous = {mode}",))
+
+
+def test_disk_that_lies_about_syncs_is_found_out(tmp_path, disk, monkeypatch):
+    disk.is_lying = True
+    with pytest.raises(AssertionError, match="acknowledged"):
+        cut_everywhere(tmp_path, disk, 1, monkeypatch)
