@@ -6,12 +6,13 @@ from functools import lru_cache
 from protocol import number
 from protocol.number import Decimal
 
-SHORTENED_MAX = 4096
-"""Floats whose shortest decimal is remembered; a node's values repeat."""
+REMEMBERED_MAX = 4096
+"""Floats whose decimal is remembered; what a fleet measures repeats."""
 # With the point, so many characters hold at most 15 digits.
 _PLAIN_LENGTH_MAX = number.EXACT_DIGITS + 1
 
 
+@lru_cache(maxsize=REMEMBERED_MAX)
 def from_float(value: float) -> Decimal:
     """Return the shortest decimal; a float that came in 32 bits is shortest as such: 21.3.
 
@@ -27,7 +28,6 @@ def from_float(value: float) -> Decimal:
     return Decimal(int(whole + fraction), -len(fraction))
 
 
-@lru_cache(maxsize=SHORTENED_MAX)
 def _shortest(value: float) -> Decimal:
     try:
         single = struct.pack(">f", value)

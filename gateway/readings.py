@@ -10,7 +10,7 @@ from functools import lru_cache
 import cbor2
 
 from gateway import decimals, sequence_ranges
-from gateway.rows import Lane, ReadingRow, TimeSource, Value, lane_of
+from gateway.rows import ReadingRow, TimeSource, Value
 from protocol import data_types, lwm2m_path, number, object_table, senml, senml_json
 from protocol.errors import DecodeError
 from protocol.number import Decimal
@@ -74,7 +74,7 @@ class Pack:
     @property
     def is_urgent(self) -> bool:
         """Return whether an alarm or an event is in it."""
-        return any(lane_of(row.reading_class) == Lane.URGENT for row in self.rows)
+        return any(row.reading_class != object_table.MEASUREMENT for row in self.rows)
 
 
 class Readings:
@@ -131,8 +131,8 @@ class Readings:
     def _count(self, rows: list[ReadingRow], refusals: list[Refusal]) -> None:
         self.counters["packs"] += 1
         self.counters["values refused"] += len(refusals)
-        self.counters["times replaced"] += sum(row.stated_time is not None for row in rows)
-        self.counters["unsequenced"] += sum(row.sequence is None for row in rows)
+        self.counters["times replaced"] += len([1 for row in rows if row.stated_time])
+        self.counters["unsequenced"] += len([1 for row in rows if row.sequence is None])
 
     def _journal(self, stated: dict[int, object], count: int) -> Journal | None:
         if not stated:
@@ -195,17 +195,9 @@ def _row(
     value = data_types.coerce(plain_value(record.value), resource.type)
     time_ms, source, stated = times.judge(record.time)
     return ReadingRow(
-        endpoint=endpoint,
-        boot=boot,
-        sequence=sequence,
-        path=record.name,
-        value=value,
-        time_ms=time_ms,
-        time_source=source,
-        reading_class=resource.reading_class,
-        received_ms=times.received_ms,
-        stated_time=stated,
-    )
+        endpoint, boot, sequence, record.name, value, time_ms, source, resource.reading_class,
+        times.received_ms, stated,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,10 +133,10 @@ def from_number(value):
 
     Raises DecodeError on anything else, NaN and infinities included.
     """
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return value
     if isinstance(value, (bool, str, bytes)):
         raise DecodeError("not a number")
-    if isinstance(value, (int, Decimal)):
-        return value
     return from_text(str(value))
 
 
@@ -148,6 +148,8 @@ def compare(first, second):
 
 def add(first, second):
     """Return the exact sum of two ints or Decimals, an int where both are."""
+    if isinstance(first, int) and isinstance(second, int):
+        return first + second
     total, addend, exponent = _aligned(first, second)
     return _from_parts(total + addend, exponent)
 
