@@ -103,6 +103,7 @@ class MqttUplink(_Table, kw_only=True):
     url: MqttUrl
     client_id: Annotated[str, Meta(max_length=128, description="up to 128 characters")] = ""
     ack: Literal["broker", "application"] = "broker"
+    ack_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 30
     username: str = ""
     password_file: OptionalPath = ""
     tls: Tls = Tls()
@@ -183,6 +184,13 @@ def _uplink(table: object, name: str) -> FileUplink | MqttUplink:
     return convert(table, UPLINK_KINDS[kind], key)
 
 
+def mqtt(table: dict[str, object], key: str) -> MqttUplink:
+    """Return the settings of a broker in `table`, for a program that is no gateway."""
+    uplink = convert(table, MqttUplink, key)
+    _check_mqtt(key, uplink)
+    return uplink
+
+
 def _check(settings: Settings) -> None:
     gateway = settings.gateway
     _check_port("gateway.listen", gateway.listen, gateway.listen.rpartition(":")[2])
@@ -199,9 +207,6 @@ def _check(settings: Settings) -> None:
 
 def _check_mqtt(key: str, uplink: MqttUplink) -> None:
     _check_port(f"{key}.url", uplink.url, uplink.url.rstrip("/").rpartition(":")[2])
-    if uplink.ack == "application":
-        reason = 'this release cannot wait for the consumer yet; allowed is "broker"'
-        raise SettingsError.of(f"{key}.ack", uplink.ack, reason)
     if uplink.password_file and not uplink.username:
         raise SettingsError.of(f"{key}.username", "", "allowed is a name, with password_file")
     if uplink.tls != Tls() and not uplink.is_encrypted:

@@ -1,15 +1,12 @@
 """The uplink `mqtt`: readings out, commands in, results out (MQTT 5, QoS 1).
 
-A reading counts as delivered on a PUBACK with reason 0x00 alone. 0x10 (nobody subscribed: the
-broker has thrown it away) and 0x80 up (refused) are not delivery: the readings are kept, tried
-again ever more rarely, and an incident says so.
+What counts as delivered is said in `mqtt_readings`.
 """
 
 import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 
 from gateway.clock import Clock
@@ -19,32 +16,26 @@ from gateway.rows import CommandRow
 from gateway.settings import MqttUplink as MqttSettings
 from gateway.store import Store, StoreError
 from gateway.uplinks import mqtt_commands, topics
-from gateway.uplinks.lane_window import LaneWindow
 from gateway.uplinks.mqtt_client import (
+    QOS_0_WAITING_MAX,
     Delivery,
     MqttConnection,
     MqttError,
     Publication,
     SubscriptionRefused,
 )
+from gateway.uplinks.mqtt_readings import (
+    NO_SUBSCRIBERS,
+    REFUSED_MAX_S,
+    SUCCESS,
+    ReadingSender,
+)
 from gateway.uplinks.pump import STORE_RETRY_S, Pump, backoff_s
-from gateway.uplinks.senml_pack import Pack
 
-SUCCESS, NO_SUBSCRIBERS, TOO_LONG = 0x00, 0x10, 0x95
-_REFUSALS = {
-    NO_SUBSCRIBERS: ("packs unrouted", "nobody is subscribed to"),
-    TOO_LONG: ("packs too long", "the broker's Maximum Packet Size is too small for"),
-}
-REFUSED_FIRST_S, REFUSED_MAX_S = 2.0, 300.0
 RESULTS_MAX = 50
 STATES_MAX = 10_000
-KEY_PROPERTY = "id"
-SENML_JSON = "application/senml+json"
 JSON = "application/json"
 CLOSE_TIMEOUT_S = 2.0
-# A broker that takes messages and answers none is as good as gone.
-ANSWER_TIMEOUT_MS = 60_000
-HOUSEKEEPING_MS = 1000
 
 log = logging.getLogger(__name__)
 
@@ -79,17 +70,19 @@ class MqttUplink:
         self._connect = connect
         self._random = random
         self._on_command = on_command
-        self._in_flight = 0
-        self._refusals_in_a_row = 0
-        self._not_before_ms = 0
-        self._credit = 0.0
-        self._credit_ms = 0
-        self._answered_ms = 0
+        self._readings = ReadingSender(settings, gateway_id, pump, clock, random)
+        self._commands: asyncio.Queue[Delivery] = asyncio.Queue()
         self._has_results = asyncio.Event()
         self._has_states = asyncio.Event()
         self._node_states: dict[str, str] = {}
         self._connection: MqttConnection | None = None
-        self.state = "closed"
+        self._state = "closed"
+
+    @property
+    def state(self) -> str:
+        """Return what people should know: connected or not, and what keeps readings back."""
+        trouble = self._pump.troubles.text
+        return f"{self._state}, but {trouble}" if trouble and self._connection else self._state
 
     def result_ready(self) -> None:
         """Say that a command has ended; its result is read from the store and published."""
@@ -114,12 +107,12 @@ class MqttUplink:
                     self._settings, self._client_id(), self._gateway_state("offline")
                 )
                 failures = 0
+                self._pump.troubles.end()
                 await self._serve(self._connection)
             except (MqttError, StoreError) as error:
-                self.state = str(error)
+                self._state = str(error)
                 self._pump.counters["connections failed"] += 1
-                if failures == 0:
-                    self._pump.note("uplink_lost", str(error))
+                self._pump.troubles.begin("uplink_lost", str(error))
                 failures += 1
             finally:
                 await self._close()
@@ -145,16 +138,16 @@ class MqttUplink:
 
     async def _serve(self, connection: MqttConnection) -> None:
         """Serve one connection until it is lost: raises MqttError, or StoreError."""
-        self.state = "subscribing"
-        self._in_flight = 0
-        # What comes now may be answered, whatever was refused on the last connection.
-        self._refusals_in_a_row = self._not_before_ms = 0
+        self._state = "subscribing"
+        self._commands = asyncio.Queue()
+        self._readings.begin(connection)
         self._has_results.set()
         connection.publish(self._gateway_state("online")).add_done_callback(_ignore)
         works = (
             self._raise_when_lost(connection),
             self._send_readings(connection),
             self._pump.keep_cursors(),
+            self._take_deliveries(connection),
             self._take_commands(connection),
             self._send_results(connection),
             self._send_states(connection),
@@ -173,135 +166,42 @@ class MqttUplink:
     async def _raise_when_lost(self, connection: MqttConnection) -> None:
         raise MqttError(await asyncio.shield(connection.lost))
 
-    def _now_ms(self) -> int:
-        return int(self._clock.monotonic_s() * 1000)
-
     async def _send_readings(self, connection: MqttConnection) -> None:
-        window_max = min(self._settings.window, connection.receive_maximum)
-        while True:
-            self._pump.wake.clear()
-            await self._pump.refill()
-            now_ms = self._now_ms()
-            self._earn(window_max, now_ms)
-            while self._may_send(window_max, now_ms):
-                found = self._pump.next_pack(now_ms)
-                if found is None:
-                    break
-                self._send(connection, *found)
-            if self._in_flight and now_ms - self._answered_ms > ANSWER_TIMEOUT_MS:
-                raise MqttError("the broker acknowledges nothing")
-            await self._wait_for_work(window_max, now_ms)
+        if self._settings.ack == "application":
+            # Before the first message, or its acknowledgement would find nobody.
+            await self._subscribe(connection, topics.of_acknowledgements(self._gateway_id))
+        await self._readings.run()
 
-    def _earn(self, window_max: int, now_ms: int) -> None:
-        """Add to the credit what the time since the last call is worth in messages."""
-        earned = (now_ms - self._credit_ms) * self._settings.messages_per_s / 1000
-        self._credit = min(self._credit + earned, float(window_max))
-        self._credit_ms = now_ms
-
-    def _is_full(self, window_max: int) -> bool:
-        # After a refusal one message at a time finds out whether the broker is in a better mood.
-        return self._in_flight >= (1 if self._refusals_in_a_row else window_max)
-
-    def _may_send(self, window_max: int, now_ms: int) -> bool:
-        is_over = now_ms >= self._not_before_ms
-        return is_over and self._credit >= 1 and not self._is_full(window_max)
-
-    async def _wait_for_work(self, window_max: int, now_ms: int) -> None:
-        wait_ms = HOUSEKEEPING_MS
-        resting_ms = self._pump.next_timeout_ms()
-        if self._is_full(window_max):
-            pass  # an answer wakes us
-        elif now_ms < self._not_before_ms:
-            wait_ms = self._not_before_ms - now_ms
-        elif self._credit < 1:
-            wait_ms = 1 + 1000 // self._settings.messages_per_s
-        elif resting_ms is not None:
-            wait_ms = min(wait_ms, max(resting_ms - now_ms, 1))
-        # Not wait_for: before Python 3.12 it loses a cancellation that comes with the wake-up.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait_ms / 1000):
-                await self._pump.wake.wait()
-
-    def _send(self, connection: MqttConnection, window: LaneWindow, pack: Pack) -> None:
-        publication = self._publication(pack)
-        while publication.length_max > connection.packet_length_max:
-            if len(pack.readings) == 1:
-                self._refused(window, pack, TOO_LONG)
-                return
-            pack = window.shortened(pack)
-            publication = self._publication(pack)
-        if self._in_flight == 0:
-            self._answered_ms = self._now_ms()
-        self._in_flight += 1
-        self._credit -= 1
-        future = connection.publish(publication)
-        future.add_done_callback(lambda done: self._outcome(connection, window, pack, done))
-
-    def _publication(self, pack: Pack) -> Publication:
-        kind = topics.ALARMS if pack.is_alarm else topics.READINGS
-        return Publication(
-            topics.of_node(self._gateway_id, pack.endpoint, kind),
-            self._pump.encode(pack).encode(),
-            user_properties=((KEY_PROPERTY, pack.key(self._pump.epoch)),),
-            content_type=SENML_JSON,
-        )
-
-    def _outcome(
-        self,
-        connection: MqttConnection,
-        window: LaneWindow,
-        pack: Pack,
-        done: "asyncio.Future[int]",
-    ) -> None:
-        if done.cancelled() or done.exception() is not None or connection is not self._connection:
-            # The connection is over, and with it this window: the readings are read anew.
-            self._pump.counters["packs without answer"] += 1
-            return
-        self._in_flight -= 1
-        self._answered_ms = self._now_ms()
-        self._pump.wake.set()
-        reason = done.result()
-        if reason == SUCCESS:
-            self._refusals_in_a_row = 0
-            self._pump.delivered(window, pack)
-            return
-        self._refused(window, pack, reason)
-
-    def _refused(self, window: LaneWindow, pack: Pack, reason: int) -> None:
-        kind, text = _REFUSALS.get(reason, ("packs refused", "refused is"))
-        self._pump.counters[kind] += 1
-        if self._refusals_in_a_row == 0:
-            detail = f"0x{reason:02x}: {text} {pack.endpoint}'s readings; they are kept"
-            self._pump.note("uplink_refused", detail)
-        now_ms = self._now_ms()
-        attempt = window.refusals(pack.endpoint)
-        rest_s = min(REFUSED_MAX_S, REFUSED_FIRST_S * 2 ** min(attempt, 16))
-        # Half of it fixed, half drawn: nodes that were refused together do not come back together.
-        rest_ms = int(rest_s * (0.5 + self._random() / 2) * 1000)
-        window.refused(pack, now_ms + rest_ms)
-        wait_ms = int(backoff_s(self._refusals_in_a_row, self._random) * 1000)
-        self._not_before_ms = now_ms + wait_ms
-        self._refusals_in_a_row += 1
-
-    async def _take_commands(self, connection: MqttConnection) -> None:
-        await self._subscribe(connection)
+    async def _take_deliveries(self, connection: MqttConnection) -> None:
+        """Take what comes in; an acknowledgement never waits behind a command."""
+        acknowledgements = topics.of_acknowledgements(self._gateway_id)
         while True:
             delivery = await connection.deliveries.get()
+            if delivery.topic == acknowledgements:
+                self._readings.acknowledged(delivery.payload)
+                connection.acknowledge(delivery)
+            elif delivery.qos or self._commands.qsize() < QOS_0_WAITING_MAX:
+                self._commands.put_nowait(delivery)
+
+    async def _take_commands(self, connection: MqttConnection) -> None:
+        await self._subscribe(connection, topics.filter_of(self._gateway_id, topics.COMMANDS))
+        self._state = "connected"
+        while True:
+            delivery = await self._commands.get()
             answer = await self._take(delivery)
             if answer is not None:
                 await connection.publish(answer)
             connection.acknowledge(delivery)
 
-    async def _subscribe(self, connection: MqttConnection) -> None:
+    async def _subscribe(self, connection: MqttConnection, topic_filter: str) -> None:
         while True:
             try:
-                await connection.subscribe(topics.commands_filter(self._gateway_id))
-                self.state = "connected"
+                await connection.subscribe(topic_filter)
+                self._pump.troubles.end(topic_filter)
                 return
             except SubscriptionRefused as error:
-                # Readings are sent all the same.
-                self.state = f"connected, but {error}"
-                self._pump.note("uplink_refused", str(error))
+                self._state = "connected"
+                self._pump.troubles.begin("uplink_refused", str(error), topic_filter)
                 await asyncio.sleep(REFUSED_MAX_S)
 
     async def _take(self, delivery: Delivery) -> Publication | None:

@@ -74,6 +74,7 @@ class Delivery:
     response_topic: str | None
     correlation: bytes | None
     qos: int = 1
+    user_properties: tuple[tuple[str, str], ...] = ()
 
 
 class MqttConnection:
@@ -264,6 +265,7 @@ class MqttConnection:
             response_topic=getattr(properties, "ResponseTopic", None),
             correlation=getattr(properties, "CorrelationData", None),
             qos=message.qos,
+            user_properties=tuple(getattr(properties, "UserProperty", ())),
         )
         if delivery.qos == 0 and self.deliveries.qsize() >= QOS_0_WAITING_MAX:
             return
@@ -297,10 +299,15 @@ def _resolve(future: "asyncio.Future[int] | None", reason: int) -> None:
         future.set_result(reason)
 
 
-async def connect(settings: MqttSettings, client_id: str, will: Publication) -> MqttConnection:
+async def connect(
+    settings: MqttSettings,
+    client_id: str,
+    will: Publication | None,
+    receive_maximum: int = RECEIVE_MAXIMUM,
+) -> MqttConnection:
     """Return a new connection to the broker of `settings`; raises MqttError.
 
-    The session outlives it by `session_expiry_s`, so that commands wait at the broker.
+    The session outlives it by `session_expiry_s`, so that messages wait at the broker.
     """
     client = Client(
         CallbackAPIVersion.VERSION2,
@@ -315,10 +322,11 @@ async def connect(settings: MqttSettings, client_id: str, will: Publication) -> 
     connection = MqttConnection(client)
     try:
         _set_credentials(client, settings)
-        client.will_set(will.topic, will.payload, qos=1, retain=will.is_retained)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.is_retained)
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = settings.session_expiry_s
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        properties.ReceiveMaximum = receive_maximum
         await asyncio.to_thread(
             client.connect,
             settings.host,

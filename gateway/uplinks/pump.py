@@ -10,6 +10,7 @@ from gateway.store import Store, StoreError
 from gateway.uplinks import senml_pack
 from gateway.uplinks.lane_window import LaneWindow
 from gateway.uplinks.senml_pack import Pack
+from gateway.uplinks.troubles import Troubles
 
 READ_MAX = 500
 STORE_RETRY_S = 5.0
@@ -44,6 +45,7 @@ class Pump:
         self._units_of = units_of
         self.counters: Counter[str] = Counter()
         self.wake = asyncio.Event()
+        self.troubles = Troubles(self.note, unix_ms)
         self._store = store
         self._unix_ms = unix_ms
         self._windows: tuple[LaneWindow, ...] = ()
@@ -107,6 +109,7 @@ class Pump:
         """Note that the back end has `pack`."""
         before = window.cursor
         window.delivered(pack)
+        self.troubles.end(pack.endpoint)
         self.counters["packs delivered"] += 1
         self.counters["readings delivered"] += len(pack.readings)
         if window.cursor != before:

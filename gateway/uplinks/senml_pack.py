@@ -46,16 +46,24 @@ class Pack:
         """Return whether these are alarms."""
         return self.readings[0].row.reading_class == object_table.ALARM
 
+    def boot_key(self, epoch: int) -> str:
+        """Return the key's part that all numbers share: the boot, or "unsequenced:epoch"."""
+        first = self.readings[0].row
+        return f"unsequenced:{epoch}" if first.sequence is None else str(first.boot)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Return the sequence numbers in order; of readings without, the store's own ids."""
+        if self.readings[0].row.sequence is None:
+            return tuple(each.id for each in self.readings)
+        return tuple(each.row.sequence for each in self.readings)
+
     def key(self, epoch: int) -> str:
         """Return the pack's idempotency key: "boot:ranges" of its sequence numbers, in order.
 
         Readings without sequence number have "unsequenced:epoch:ranges", by the store's own ids.
         """
-        first = self.readings[0].row
-        if first.sequence is None:
-            return f"unsequenced:{self.row_key(epoch)}"
-        ranges = sequence_ranges.render(each.row.sequence for each in self.readings)
-        return f"{first.boot}:{ranges}"
+        return f"{self.boot_key(epoch)}:{sequence_ranges.render(self.numbers)}"
 
     def row_key(self, epoch: int) -> str:
         """Return "epoch:ranges" of the readings' ids in this gateway's store."""

@@ -3,6 +3,7 @@
 from urllib.parse import quote, unquote
 
 ROOT = "faubourg/v1"
+ACK = "ack"
 READINGS, ALARMS, COMMANDS, RESULTS, STATUS = (
     "readings",
     "alarms",
@@ -40,17 +41,31 @@ def of_gateway(gateway: str) -> str:
     return f"{ROOT}/{escape(gateway)}/{STATUS}"
 
 
-def commands_filter(gateway: str) -> str:
-    """Return the topic filter of the commands to all of a gateway's nodes."""
-    return f"{ROOT}/{escape(gateway)}/+/{COMMANDS}"
+def of_acknowledgements(gateway: str) -> str:
+    """Return the topic on which the consumer acknowledges a gateway's readings."""
+    return f"{ROOT}/{escape(gateway)}/{ACK}"
+
+
+def filter_of(gateway: str | None, kind: str) -> str:
+    """Return the filter of a kind of topic, of all nodes of a gateway or of all gateways."""
+    return f"{ROOT}/{'+' if gateway is None else escape(gateway)}/+/{kind}"
+
+
+def gateway_of(topic: str) -> str:
+    """Return the gateway's id in a node's topic; raises ValueError."""
+    return _level(topic, 2)
 
 
 def node_of(topic: str) -> str:
     """Return the endpoint name in a node's topic; raises ValueError."""
+    return _level(topic, 3)
+
+
+def _level(topic: str, index: int) -> str:
     levels = topic.split("/")
     if len(levels) != 5:
         raise ValueError("not a node's topic")
-    return unescape(levels[3])
+    return unescape(levels[index])
 
 
 def is_publishable(topic: str) -> bool:

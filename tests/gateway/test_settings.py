@@ -71,10 +71,6 @@ def test_oscore_is_the_default_and_this_release_says_that_it_has_none():
     assert "gateway.security" in text and '"none"' in text
 
 
-def test_application_acknowledgement_is_refused_in_this_release():
-    assert "uplink.city.ack" in refusal(MQTT + 'ack = "application"\n')
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [
