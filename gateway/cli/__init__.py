@@ -25,6 +25,7 @@ COMMAND_MODULES = {
     "dim": "lighting",
     "resume": "lighting",
     "commands": "queue",
+    "city": "city",
 }
 
 
