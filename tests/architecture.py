@@ -29,7 +29,7 @@ GATEWAY_PACKAGES = frozenset(
 HOST_ONLY = frozenset(("protocol/object_names.py",))
 
 # Cores of the gateway: no transport, no database, no clock, no randomness.
-GATEWAY_CORES = frozenset(("sessions", "readings", "commands"))
+GATEWAY_CORES = frozenset(("sessions", "readings", "commands", "ledger", "range_set"))
 OUTSIDE = frozenset(("aiocoap", "aiohttp", "apsw", "asyncio", "os", "paho", "random", "secrets",
                      "socket", "threading", "time"))
 
