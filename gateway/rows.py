@@ -63,10 +63,24 @@ class StoredReading(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class PackResult:
-    """What became of a committed pack."""
+    """What became of a committed pack; `missing`: readings that it showed to be missing."""
 
     stored: int
     duplicates: int
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """How a pack without any identity of its own is recognised, should it come again.
+
+    `digest` is of its content and its node, `message` of the one CoAP message that brought it.
+    """
+
+    digest: bytes
+    message: bytes
+    uptime_ms: int
+    unix_ms: int
 
 
 @dataclass(frozen=True, slots=True)

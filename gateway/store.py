@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import apsw
 
-from gateway import store_commands, store_nodes, store_readings
+from gateway import store_commands, store_damage, store_nodes, store_packs, store_readings
+from gateway.ledger import Statement
 from gateway.rows import (
     Backlog,
     CommandRow,
@@ -21,6 +22,7 @@ from gateway.rows import (
     NodeRow,
     ObservationRow,
     PackResult,
+    Payload,
     ReadingRow,
     StoredReading,
 )
@@ -30,6 +32,8 @@ from gateway.store_writer import GroupWriter
 __all__ = ["InlineExecutor", "Store", "StoreError", "one_thread"]
 
 T = TypeVar("T")
+
+SET_ASIDE_TRIES_MAX = 3
 
 
 def one_thread() -> Executor:
@@ -51,7 +55,10 @@ class InlineExecutor(Executor):
 
 
 class Store:
-    """Nodes, readings, cursors, commands, counters and incidents in the file `path`."""
+    """Nodes, readings, cursors, ledger, commands, counters and incidents in the file `path`.
+
+    `unix_ms()` dates what the store itself finds out; without it the time of opening does.
+    """
 
     def __init__(
         self,
@@ -61,12 +68,15 @@ class Store:
         urgent_ms: int = 50,
         measurement_ms: int = 1000,
         vfs: str | None = None,
+        unix_ms: Callable[[], int] | None = None,
     ) -> None:
         self._path = path
         self._new_executor = new_executor
         self._urgent_ms = urgent_ms
         self._measurement_ms = measurement_ms
         self._vfs = vfs
+        self._unix_ms = unix_ms or (lambda: self._start)
+        self._start = 0
         self._listeners: list[Callable[[], None]] = []
         self._executors: list[Executor] = []
         self.epoch = 0  # Unix milliseconds of the file's making: reading ids are unique with it
@@ -77,6 +87,7 @@ class Store:
         `now_ms` (Unix milliseconds) becomes the epoch of a new file. Raises StoreError with the
         reason "damaged", "foreign" or "newer" and leaves such a file untouched.
         """
+        self._start = now_ms
         self._executors = [self._new_executor(), self._new_executor()]
         loop = asyncio.get_running_loop()
         writing, reading = self._executors
@@ -109,15 +120,24 @@ class Store:
         """Have `listener()` called whenever new readings are durable: uplinks wake up on it."""
         self._listeners.append(listener)
 
-    async def commit_pack(self, rows: Sequence[ReadingRow], urgent: bool) -> PackResult:
-        """Store one pack whole, and return once it is durable.
+    async def commit_pack(
+        self,
+        rows: Sequence[ReadingRow],
+        urgent: bool,
+        statement: Statement | None = None,
+        payload: Payload | None = None,
+    ) -> PackResult:
+        """Store one pack whole, and account for it; return once all of it is durable.
 
-        A row whose (endpoint, boot, sequence) is stored already is a duplicate and left out.
-        `urgent` packs wait for company at most `urgent_ms`, others `measurement_ms`.
+        What was here before is a duplicate and left out: by (endpoint, boot, sequence), whether
+        or not the reading is still stored; without sequence by endpoint, path, time and value
+        where the reading has its own time, else the whole pack by `payload`. `statement` is what
+        the pack says of its node's journal. `urgent` packs wait for company at most `urgent_ms`,
+        others `measurement_ms`.
         """
-        rows = tuple(rows)
+        arguments = (tuple(rows), statement, payload, self._start)
         wait_ms = self._urgent_ms if urgent else self._measurement_ms
-        result = await self._write(store_readings.insert, rows, wait_ms=wait_ms)
+        result = await self._write(store_packs.commit, *arguments, wait_ms=wait_ms)
         if result.stored:
             for listener in self._listeners:
                 listener()
@@ -125,11 +145,11 @@ class Store:
 
     async def readings(self, endpoint: str, limit: int) -> list[StoredReading]:
         """Return the newest `limit` readings of a node, newest first."""
-        return await self._read(store_readings.of_node, endpoint, limit)
+        return await self._find(store_readings.of_node, endpoint, limit)
 
     async def latest_readings(self) -> list[StoredReading]:
         """Return the newest stored reading of each node and path; of recent ones only."""
-        return await self._read(store_readings.latest)
+        return await self._find(store_readings.latest)
 
     async def readings_count(self) -> int:
         """Return how many readings are stored."""
@@ -150,7 +170,7 @@ class Store:
 
     async def readings_after(self, lane: Lane, after_id: int, limit: int) -> list[StoredReading]:
         """Return the `limit` readings of `lane` that follow `after_id`, by their ids."""
-        return await self._read(store_readings.after, lane, after_id, limit)
+        return await self._find(store_readings.after, lane, after_id, limit)
 
     async def advance(self, uplink: str, lane: Lane, up_to_id: int) -> None:
         """Move an uplink's cursor forward, durably; a cursor never moves back."""
@@ -243,6 +263,15 @@ class Store:
     ) -> T:
         wait_ms = self._urgent_ms if wait_ms is None else wait_ms
         return await self._writer.write(lambda connection: work(connection, *arguments), wait_ms)
+
+    async def _find(self, work: Callable, *arguments: object) -> list[StoredReading]:
+        """Return the readings that `work` finds; damaged rows are set aside and accounted for."""
+        for _ in range(SET_ASIDE_TRIES_MAX):
+            found = await self._read(work, *arguments)
+            if not found.damaged:
+                return found.readings
+            await self._write(store_damage.set_aside, found.damaged, self._unix_ms())
+        raise StoreError("damaged", f"reading {found.damaged[0]} cannot be read")
 
     async def _read(self, work: Callable[..., T], *arguments: object) -> T:
         loop = asyncio.get_running_loop()

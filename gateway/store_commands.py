@@ -3,6 +3,7 @@
 import apsw
 
 from gateway.rows import CommandRow, CommandState, IncidentRow
+from gateway.store_checksums import checksum
 from gateway.store_values import from_columns, to_columns
 
 # Older incidents give way.
@@ -11,25 +12,26 @@ INCIDENTS_MAX = 10_000
 _COLUMNS = """id, endpoint, operation, created_ms, expires_ms, state, path, kind, value, level,
     for_s, until_s, attempts, code, detail, finished_ms, origin, response_topic, correlation,
     is_reported"""
-_VALUES = ",".join("?" * 20)
+_VALUES = ",".join("?" * 21)
+_INSERT = f"INTO commands ({_COLUMNS}, checksum) VALUES ({_VALUES})"
+_REPORT = f"""UPDATE commands SET is_reported = 1,
+    checksum = row_checksum({_COLUMNS.replace("is_reported", "1")}) WHERE id = ?"""
 
 
 def add(connection: apsw.Connection, row: CommandRow) -> CommandRow:
     """Add a new command; return it, or the one of the same id that is there already."""
-    query = f"INSERT INTO commands ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (id) DO NOTHING"
-    connection.execute(query, _bindings(row))
+    connection.execute(f"INSERT {_INSERT} ON CONFLICT (id) DO NOTHING", _bindings(row))
     return row if connection.changes() else one(connection, row.id)
 
 
 def save(connection: apsw.Connection, row: CommandRow) -> None:
     """Add or replace a command."""
-    query = f"INSERT OR REPLACE INTO commands ({_COLUMNS}) VALUES ({_VALUES})"
-    connection.execute(query, _bindings(row))
+    connection.execute(f"INSERT OR REPLACE {_INSERT}", _bindings(row))
 
 
 def _bindings(row: CommandRow) -> tuple:
     kind, value = (None, None) if row.value is None else to_columns(row.value)
-    return (
+    columns = (
         row.id,
         row.endpoint,
         row.operation,
@@ -51,6 +53,7 @@ def _bindings(row: CommandRow) -> tuple:
         row.correlation,
         int(row.is_reported),
     )
+    return (*columns, checksum(columns))
 
 
 def _command(columns: tuple) -> CommandRow:
@@ -88,7 +91,7 @@ def unreported(connection: apsw.Connection, origin: str, limit: int) -> list[Com
 
 def mark_reported(connection: apsw.Connection, command_id: str) -> None:
     """Note that a command's result was passed on."""
-    connection.execute("UPDATE commands SET is_reported = 1 WHERE id = ?", (command_id,))
+    connection.execute(_REPORT, (command_id,))
 
 
 def delete_finished(connection: apsw.Connection, before_ms: int, limit: int) -> int:
@@ -104,8 +107,9 @@ def delete_finished(connection: apsw.Connection, before_ms: int, limit: int) -> 
 def add_counts(connection: apsw.Connection, counts: dict[str, int]) -> None:
     """Add to counters that last over restarts."""
     connection.executemany(
-        """INSERT INTO counters VALUES (?, ?)
-        ON CONFLICT (name) DO UPDATE SET value = value + excluded.value""",
+        """INSERT INTO counters (name, value, checksum) VALUES (?1, ?2, row_checksum(?1, ?2))
+        ON CONFLICT (name) DO UPDATE SET value = value + excluded.value,
+        checksum = row_checksum(name, value + excluded.value)""",
         list(counts.items()),
     )
 
@@ -117,12 +121,14 @@ def all_counts(connection: apsw.Connection) -> dict[str, int]:
 
 def add_incident(connection: apsw.Connection, row: IncidentRow) -> None:
     """Note an incident; beyond INCIDENTS_MAX the oldest gives way."""
+    newest = connection.execute("SELECT max(id) FROM incidents").get or 0
+    columns = (newest + 1, row.time_ms, row.kind, row.subject, row.detail)
     connection.execute(
-        "INSERT INTO incidents (time_ms, kind, subject, detail) VALUES (?,?,?,?)",
-        (row.time_ms, row.kind, row.subject, row.detail),
+        """INSERT INTO incidents (id, time_ms, kind, subject, detail, checksum)
+        VALUES (?,?,?,?,?,?)""",
+        (*columns, checksum(columns)),
     )
-    limit = connection.last_insert_rowid() - INCIDENTS_MAX
-    connection.execute("DELETE FROM incidents WHERE id <= ?", (limit,))
+    connection.execute("DELETE FROM incidents WHERE id <= ?", (newest + 1 - INCIDENTS_MAX,))
 
 
 def recent_incidents(connection: apsw.Connection, limit: int) -> list[IncidentRow]:

@@ -2,6 +2,7 @@
 
 import apsw
 
+from gateway import store_checksums
 from gateway.migrations import MIGRATIONS
 
 # "FBRG": tells our file from any other SQLite file.
@@ -52,6 +53,7 @@ def open_writer(path: str, vfs: str | None, created_ms: int) -> apsw.Connection:
     try:
         connection = apsw.Connection(path, vfs=vfs)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        store_checksums.install(connection)
         _check(connection, path)
         for pragma in WRITER_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()

@@ -1,78 +1,80 @@
-"""The SQL of readings and of the uplinks' cursors; each function is one work on a connection."""
+"""The SQL of readings and of the uplinks' cursors; each function is one work on a connection.
+
+A row whose checksum is wrong is never given out as a reading.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import apsw
 
-from gateway.rows import Backlog, Lane, PackResult, ReadingRow, StoredReading, lane_of
-from gateway.store_values import from_columns, to_columns
+from gateway.rows import Backlog, Lane, ReadingRow, StoredReading
+from gateway.store_checksums import checksum
+from gateway.store_values import from_columns
 
-_COLUMNS = """readings.id, name, boot, sequence, path, kind, value, time_ms, time_source, class,
-    received_ms, stated_time"""
-_INSERT = """INSERT INTO readings (endpoint_id, boot, sequence, path, kind, value, time_ms,
-    time_source, stated_time, class, lane, received_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
-    ON CONFLICT (endpoint_id, boot, sequence) DO NOTHING"""
+_COLUMNS = """readings.id, endpoint_id, boot, sequence, path, kind, value, time_ms, time_source,
+    stated_time, class, lane, received_ms, readings.checksum, name, endpoints.checksum"""
+_COUNT = 13  # of the columns that the checksum covers
+# A table scan's rows repeat the same few thousand nodes.
+NODES_REMEMBERED_MAX = 8192
 # Recent values are looked for among so many rows, not in a backlog of millions.
 LATEST_ROWS_MAX = 100_000
 
 
-def insert(connection: apsw.Connection, rows: Sequence[ReadingRow]) -> PackResult:
-    """Add `rows`, but not those whose (endpoint, boot, sequence) is there."""
-    names = dict.fromkeys(row.endpoint for row in rows)
-    endpoint_ids = {name: _endpoint_id(connection, name) for name in names}
-    before = connection.total_changes()
-    connection.executemany(_INSERT, [_bindings(row, endpoint_ids[row.endpoint]) for row in rows])
-    stored = connection.total_changes() - before
-    return PackResult(stored, len(rows) - stored)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a query found: readings, and the ids of rows that are not what was written."""
+
+    readings: list[StoredReading]
+    damaged: list[int]
 
 
-def _endpoint_id(connection: apsw.Connection, name: str) -> int:
-    find = "SELECT id FROM endpoints WHERE name = ?"
-    found = connection.execute(find, (name,)).get
-    if found is None:
-        connection.execute("INSERT INTO endpoints (name) VALUES (?)", (name,))
-        found = connection.last_insert_rowid()
+def _select(connection: apsw.Connection, condition: str, bindings: tuple) -> Found:
+    # LEFT: a reading whose node's name is gone is damaged, not invisible.
+    query = f"""SELECT {_COLUMNS} FROM readings
+        LEFT JOIN endpoints ON endpoints.id = endpoint_id {condition}"""
+    found = Found([], [])
+    for columns in connection.execute(query, bindings):
+        if checksum(columns[:_COUNT]) == columns[13] and _is_sound(
+            columns[1], columns[14], columns[15]
+        ):
+            found.readings.append(_stored(columns))
+        else:
+            found.damaged.append(columns[0])
     return found
 
 
-def _bindings(row: ReadingRow, endpoint_id: int) -> tuple:
-    return (
-        endpoint_id,
-        row.boot,
-        row.sequence,
-        row.path,
-        *to_columns(row.value),
-        row.time_ms,
-        row.time_source,
-        row.stated_time,
-        row.reading_class,
-        lane_of(row.reading_class),
-        row.received_ms,
-    )
+@lru_cache(maxsize=NODES_REMEMBERED_MAX)
+def _is_sound(endpoint_id: int, name: str | None, expected: int | None) -> bool:
+    return expected == checksum((endpoint_id, name))
 
 
 def _stored(columns: tuple) -> StoredReading:
-    reading_id, endpoint, boot, sequence, path, kind, value = columns[:7]
-    value = from_columns(kind, value)
+    (reading_id, _, boot, sequence, path, kind, value, time_ms, time_source, stated_time,
+     reading_class, _, received_ms, _, endpoint, _) = columns  # fmt: skip
     return StoredReading(
-        reading_id, ReadingRow(endpoint, boot, sequence, path, value, *columns[7:])
+        reading_id,
+        ReadingRow(
+            endpoint, boot, sequence, path, from_columns(kind, value), time_ms, time_source,
+            reading_class, received_ms, stated_time,
+        ),  # fmt: skip
     )
 
 
-def _select(connection: apsw.Connection, condition: str, bindings: tuple) -> list[StoredReading]:
-    query = f"""SELECT {_COLUMNS} FROM readings
-        JOIN endpoints ON endpoints.id = endpoint_id {condition}"""
-    return [_stored(columns) for columns in connection.execute(query, bindings)]
+def find(connection: apsw.Connection, reading_id: int) -> Found:
+    """Return the reading of that id."""
+    return _select(connection, "WHERE readings.id = ?", (reading_id,))
 
 
-def of_node(connection: apsw.Connection, endpoint: str, limit: int) -> list[StoredReading]:
+def of_node(connection: apsw.Connection, endpoint: str, limit: int) -> Found:
     """Return the newest `limit` readings of a node, newest first."""
     # "+": by way of the node's key; along the primary key it would read every node's rows.
     condition = "WHERE name = ? ORDER BY +readings.id DESC LIMIT ?"
     return _select(connection, condition, (endpoint, limit))
 
 
-def latest(connection: apsw.Connection) -> list[StoredReading]:
+def latest(connection: apsw.Connection) -> Found:
     """Return the newest reading of each node and path among the last LATEST_ROWS_MAX."""
     condition = """WHERE readings.id IN (SELECT max(id) FROM readings
         WHERE id > (SELECT ifnull(max(id), 0) FROM readings) - ?
@@ -88,7 +90,7 @@ def cursor(connection: apsw.Connection, uplink: str, lane: Lane) -> int:
 
 def after(
     connection: apsw.Connection, lane: Lane, after_id: int, limit: int
-) -> list[StoredReading]:
+) -> Found:
     """Return the `limit` readings of `lane` that follow `after_id`, in the order of their ids."""
     # The lane stands in the text, so that SQLite sees the urgent lane's partial index.
     condition = f"WHERE lane = {int(lane)} AND readings.id > ? ORDER BY readings.id LIMIT ?"
@@ -98,8 +100,10 @@ def after(
 def advance(connection: apsw.Connection, uplink: str, lane: Lane, up_to_id: int) -> None:
     """Move a cursor forward; never back."""
     connection.execute(
-        """INSERT INTO cursors VALUES (?, ?, ?) ON CONFLICT (uplink, lane)
-        DO UPDATE SET reading_id = max(reading_id, excluded.reading_id)""",
+        """INSERT INTO cursors (uplink, lane, reading_id, checksum)
+        VALUES (?1, ?2, ?3, row_checksum(?1, ?2, ?3)) ON CONFLICT (uplink, lane)
+        DO UPDATE SET reading_id = excluded.reading_id, checksum = excluded.checksum
+        WHERE excluded.reading_id > reading_id""",
         (uplink, lane, up_to_id),
     )
 

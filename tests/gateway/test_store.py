@@ -82,11 +82,33 @@ def test_duplicates_are_recognised_after_a_restart(path):
     assert run(path, commit) == PackResult(0, 1)
 
 
-def test_unsequenced_readings_never_collide(path):
+def test_unsequenced_readings_without_a_time_of_their_own_never_collide(path):
+    untimed = changed(row(None, boot=None), time_source="gateway")
+
     async def scenario(store):
-        return await store.commit_pack([row(None, boot=None)] * 3, urgent=True)
+        return await store.commit_pack([untimed] * 3, urgent=True)
 
     assert run(path, scenario).stored == 3
+
+
+def test_value_that_a_client_dated_itself_is_stored_once(path):
+    dated = row(None, boot=None)
+
+    async def commit(store):
+        return await store.commit_pack([dated], urgent=True)
+
+    async def commit_again(store):
+        others = [
+            row(None, boot=None, value=51),
+            row(None, boot=None, value=Decimal(50, 0)),
+            row(None, boot=None, time_ms=TIME_MS + 1),
+            row(None, "bin", boot=None),
+            row(None, boot=None, path="/3416/0/4"),
+        ]
+        return await store.commit_pack([dated, *others], urgent=True)
+
+    assert run(path, commit) == PackResult(1, 0)
+    assert run(path, commit_again) == PackResult(5, 1)
 
 
 def test_packs_that_wait_together_share_one_commit(path):
