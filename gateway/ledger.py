@@ -3,10 +3,14 @@
 A core. Each number from 1 to the last is received, explained (it is not here, and why is known),
 pending (the node holds it) or missing. Numbers up to `settled` are never pending: those that are
 not received stand in gaps, with their reason; so an account stays small however long a boot lasts.
+
+Every pack makes several of these values, so they are msgspec's structs, like `rows.ReadingRow`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway import range_set
 from gateway.range_set import Ranges, difference, intersection, union
@@ -28,8 +32,7 @@ RANGES_MAX = 4096
 REASON_LENGTH_MAX = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True, gc=False):
     """What a pack says of its node's journal (object 42800), and what the gateway refused of it.
 
     `oldest`: the oldest number that the node holds or has yet to account for. `last`: the last
@@ -48,8 +51,7 @@ class Statement:
     is_returning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True, gc=False):
     """Numbers that are not here: `first` to `last`, and why."""
 
     first: int
@@ -57,8 +59,7 @@ class Gap:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True, gc=False):
     """One boot of one node. `received` and `explained` are above `settled`."""
 
     boot: int
@@ -83,8 +84,7 @@ class Account:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True, gc=False):
     """What a pack changes: the account; `fresh` numbers, which were not here before; `lifted`,
     which leave the gaps that they stood in; the gaps that are new."""
 
@@ -127,6 +127,8 @@ def _explain(
     account: Account, statement: Statement, missing: Ranges
 ) -> tuple[Account, Ranges, tuple[Gap, ...]]:
     """Return the account, what is missing no more, and gaps for what the pack explains."""
+    if not statement.dropped and not statement.refused:
+        return account, (), ()
     gaps: list[Gap] = []
     lifted: Ranges = ()
     last = account.last

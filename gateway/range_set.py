@@ -22,7 +22,10 @@ def of(pairs: Iterable[tuple[int, int]]) -> Ranges:
 
 def of_numbers(numbers: Iterable[int]) -> Ranges:
     """Return `numbers` as ranges."""
-    return of((number, number) for number in numbers)
+    ordered = sorted(set(numbers))
+    if ordered and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return ((ordered[0], ordered[-1]),)
+    return of((number, number) for number in ordered)
 
 
 def union(one: Ranges, other: Ranges) -> Ranges:
@@ -54,6 +57,8 @@ def difference(one: Ranges, other: Ranges) -> Ranges:
 
 def intersection(one: Ranges, other: Ranges) -> Ranges:
     """Return what is in both."""
+    if not one or not other:
+        return ()
     return difference(one, difference(one, other))
 
 

@@ -38,13 +38,14 @@ def commit(
         return PackResult(0, len(rows))
     endpoint_ids: dict[str, int] = {}
     fresh: dict[tuple[str, int], range_set.Ranges] = {}
-    missing = 0
+    missing = repeated = 0
     for said, numbers in _accounts(rows, statement):
         endpoint_ids[said.endpoint] = endpoint_id(connection, said.endpoint)
         new, lost = store_ledger.take(connection, endpoint_ids[said.endpoint], numbers, said)
         fresh[said.endpoint, said.boot] = new
         missing += lost
-    wanted = [row for row in rows if _is_wanted(row, fresh)]
+        repeated += len(numbers) - range_set.count(new)
+    wanted = [row for row in rows if _is_wanted(row, fresh)] if repeated else rows
     for row in wanted:
         if row.endpoint not in endpoint_ids:
             endpoint_ids[row.endpoint] = endpoint_id(connection, row.endpoint)
@@ -89,7 +90,7 @@ def endpoint_id(connection: apsw.Connection, name: str) -> int:
 
 
 def _insert(
-    connection: apsw.Connection, rows: list[ReadingRow], endpoint_ids: dict[str, int]
+    connection: apsw.Connection, rows: Sequence[ReadingRow], endpoint_ids: dict[str, int]
 ) -> int:
     first = connection.execute(_NEWEST).get + 1
     bindings = [
@@ -102,13 +103,15 @@ def _insert(
 
 
 def _bindings(row: ReadingRow, reading_id: int, endpoint_id: int) -> tuple:
+    kind, value = to_columns(row.value)
     columns = (
         reading_id,
         endpoint_id,
         row.boot,
         row.sequence,
         row.path,
-        *to_columns(row.value),
+        kind,
+        value,
         row.time_ms,
         row.time_source,
         row.stated_time,
