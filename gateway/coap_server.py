@@ -21,6 +21,8 @@ from protocol import coap_message as coap
 RESOURCES = b'</rd>;rt="core.rd",</dp>;ct="110 112"'
 LINK_FORMAT = 40
 BLOCK_EXPONENT_MAX = 6
+RETRY_AFTER_S = 30
+"""What a 5.03 says as Max-Age: when to try again (RFC 7252 section 5.9.3.4)."""
 
 _PROXY_OPTIONS = (coap.PROXY_URI, coap.PROXY_SCHEME)
 _SERVED = {("rd",), ("dp",), (".well-known", "core")}
@@ -31,12 +33,16 @@ log = logging.getLogger("gateway.coap")
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request with its whole body; `remote` is opaque, hashable, and equal for equal peers."""
+    """A request with its whole body; `remote` is opaque, hashable, and equal for equal peers.
+
+    `message` is equal for a peer's message and its retransmission: its message id and token.
+    """
 
     remote: Hashable
     queries: tuple[str, ...]
     content_format: int | None
     payload: bytes
+    message: bytes = b""
 
 
 class Registry(Protocol):
@@ -109,6 +115,8 @@ class GatewayResource(interfaces.Resource):
         response = Message(code=_CODES[refused.code], payload=refused.reason.encode())
         if refused.code == "4.13":
             response.opt.size1 = self._bodies.length_max
+        elif refused.code == "5.03":
+            response.opt.max_age = RETRY_AFTER_S
         return response
 
     async def _serve(self, request: Message, now_s: float) -> Message:
@@ -123,6 +131,7 @@ class GatewayResource(interfaces.Resource):
             request.opt.uri_query,
             request.opt.content_format,
             self._bodies.take(request, now_s),
+            b"%d %s" % (request.mid or 0, request.token),
         )
         response = await self._dispatch(request.code, path, incoming)
         response.opt.block1 = request.opt.block1

@@ -59,7 +59,10 @@ class Presence:
         self._known_max = nodes_max * KNOWN_NODES_PER_REGISTERED_MAX
         self._rows: dict[str, NodeRow] = {}
         self._followers: list[Follower] = []
+        # Rows that the store has not, or not with the times of their last Update.
         self._stale_rows: set[str] = set()
+        # Nodes whose registration was over, and that have not reported since.
+        self._away: set[str] = set()
         self.counters: Counter[str] = Counter()
 
     def follow(self, follower: Follower) -> None:
@@ -96,6 +99,14 @@ class Presence:
         makers = [value for path, value in row.facts if path == MANUFACTURER] if row else []
         return not makers or makers == [OUR_MANUFACTURER]
 
+    def was_away(self, session: Session) -> bool:
+        """Return whether this node may have reported to another gateway since its last pack."""
+        return session.endpoint in self._away
+
+    def is_back(self, session: Session) -> None:
+        """Note that a pack of a node is stored: from here on its numbers follow each other."""
+        self._away.discard(session.endpoint)
+
     def heard(self, session: Session) -> None:
         """Note that a node spoke."""
         self._sessions.heard(session, self._now_ms())
@@ -113,7 +124,10 @@ class Presence:
     # The registration interface, as coap_server calls it
 
     async def register(self, request: Incoming) -> str:
-        """Register a node; return its location's last level once the registration is durable."""
+        """Register a node; return its location's last level once the registration is durable.
+
+        Where the store fails it counts all the same, until a restart.
+        """
         wanted = registration.parse(request.queries, request.content_format, request.payload)
         session = self._sessions.register(wanted, request.remote, self._now_ms())
         # Whether or not it can be stored: in memory the registration has changed.
@@ -161,6 +175,8 @@ class Presence:
             known = _registration_of(row)
             if row.registration_id is not None and known is not None:
                 self._sessions.restore(row.registration_id, known, remote_of(row.address), now_ms)
+            else:
+                self._away.add(row.endpoint)
 
     async def expire(self) -> None:
         """End the registrations whose time is over."""
@@ -168,33 +184,33 @@ class Presence:
         await self._end(self._take_events())
 
     async def save_facts(self, endpoint: str, facts: dict[str, Value]) -> None:
-        """Keep what was read of a node, beside what is known already. Raises StoreError."""
+        """Keep what was read of a node, beside what is known already."""
         row = self._rows.get(endpoint)
         if row is not None:
             known = tuple(sorted({**dict(row.facts), **facts}.items()))
-            self._rows[endpoint] = replace(row, facts=known)
-            await self._store.save_node(self._rows[endpoint])
+            await self._save(replace(row, facts=known))
 
     async def flush(self) -> None:
-        """Write the times of the last Updates, which alone are not worth a write. At a stop."""
+        """Write what the store has not: the times of the last Updates, which alone are not worth
+        a write, and what it would not take. At a stop, and when a failing store works again."""
         rows = [self.row(endpoint) for endpoint in sorted(self._stale_rows)]
-        self._stale_rows.clear()
-        await asyncio.gather(*(self._store.save_node(row) for row in rows))
+        await asyncio.gather(*(self._save(row) for row in rows))
 
     async def _save(self, row: NodeRow) -> None:
-        # Known before it is durable, so that what is saved meanwhile builds upon it.
-        before = self._rows.get(row.endpoint)
+        """Keep a row; what the store does not take now counts in memory, and is tried again.
+
+        A node that is not let in would lose its commands and could report to nobody.
+        """
         self._rows[row.endpoint] = row
         try:
             await self._store.save_node(row)
         except StoreError as error:
-            if before is None:
-                self._rows.pop(row.endpoint, None)
-            elif self._rows.get(row.endpoint) is row:
-                self._rows[row.endpoint] = before
             self.counters["not stored"] += 1
-            raise Refused("5.03", "the registration cannot be stored now") from error
-        self._stale_rows.discard(row.endpoint)
+            self._stale_rows.add(row.endpoint)
+            log.warning("%r is registered in memory only: %s", row.endpoint, error)
+        else:
+            if self._rows.get(row.endpoint) is row:
+                self._stale_rows.discard(row.endpoint)
 
     async def _forget_gone(self, endpoint: str) -> None:
         """Make room for a new node among those that are known."""
@@ -205,6 +221,7 @@ class Presence:
             longest = min(gone, key=lambda row: row.seen_ms).endpoint
             del self._rows[longest]
             self._stale_rows.discard(longest)
+            self._away.discard(longest)
             with suppress(StoreError):  # then it comes back with the next start
                 await self._store.delete_node(longest)
 
@@ -217,6 +234,7 @@ class Presence:
         if row is None:
             return
         self._rows[endpoint] = replace(row, registration_id=None)
+        self._away.add(endpoint)
         try:
             await self._store.delete_registration(endpoint)
         except StoreError:

@@ -24,7 +24,9 @@ RESOURCES_REMEMBERED_MAX = 4096
 
 # Our vendor object (docs/internals.md, "The node"): what the pack's journal says of the pack.
 JOURNAL_INSTANCE = (42800, 0)
-BOOT, SEQUENCES, OLDEST, DROPPED = 0, 1, 2, 3
+BOOT, SEQUENCES, OLDEST, DROPPED, LAST, OLDEST_BOOT = range(6)
+# Beyond this no node has counted: the ledger's sums stay within 64 bits.
+NUMBER_MAX = (1 << 48) - 1
 _JOURNAL_OBJECT = f"/{JOURNAL_INSTANCE[0]}/"
 _JOURNAL_RESOURCES = lwm2m_path.render(JOURNAL_INSTANCE) + "/"
 
@@ -41,12 +43,19 @@ _REFUSED_TAGS = (0, 1, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What a pack says of its node's journal; absent parts are None or empty."""
+    """What a pack says of its node's journal; absent parts are None or empty.
+
+    `oldest` is the oldest sequence number of this boot that the node still holds or has to
+    account for, `last` the last one it has given; `oldest_boot` the oldest boot it holds
+    something of. Release 0.1.0 of the firmware says neither of the latter.
+    """
 
     boot: int
     sequences: tuple[int, ...]
-    oldest: int | None  # the oldest sequence number that the node still holds
+    oldest: int | None
     dropped: tuple[tuple[int, int, str], ...]  # (first, last, reason)
+    last: int | None = None
+    oldest_boot: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +170,18 @@ def _journal(stated: dict[int, object], count: int) -> Journal:
     sequences = sequence_ranges.expand(sequence_ranges.parse(_text(stated.get(SEQUENCES, ""))))
     if len(sequences) != count or len(set(sequences)) != count:
         raise DecodeError("sequence numbers do not fit the records")
-    oldest = _natural(stated[OLDEST]) if OLDEST in stated else None
+    oldest, last, oldest_boot = (
+        _natural(stated[each]) if each in stated else None for each in (OLDEST, LAST, OLDEST_BOOT)
+    )
     dropped = tuple(_dropped(part) for part in _text(stated.get(DROPPED, "")).split(",") if part)
-    return Journal(boot, tuple(sequences), oldest, dropped)
+    numbers = [*sequences, *(last for _, last, _ in dropped)]
+    if min(sequences, default=1) < 1 or max(numbers, default=0) > NUMBER_MAX:
+        raise DecodeError("sequence number out of range")
+    if max(oldest or 0, last or 0) > NUMBER_MAX or max(numbers, default=0) > (last or NUMBER_MAX):
+        raise DecodeError("sequence number beyond the last one")
+    if oldest_boot is not None and oldest_boot > boot:
+        raise DecodeError("oldest boot after this one")
+    return Journal(boot, tuple(sequences), oldest, dropped, last, oldest_boot)
 
 
 def _dropped(text: str) -> tuple[int, int, str]:

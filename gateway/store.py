@@ -12,7 +12,14 @@ from typing import TypeVar
 
 import apsw
 
-from gateway import store_commands, store_damage, store_nodes, store_packs, store_readings
+from gateway import (
+    store_commands,
+    store_damage,
+    store_explain,
+    store_nodes,
+    store_packs,
+    store_readings,
+)
 from gateway.ledger import Statement
 from gateway.rows import (
     Backlog,
@@ -27,6 +34,7 @@ from gateway.rows import (
     StoredReading,
 )
 from gateway.store_database import StoreError, open_reader, open_writer
+from gateway.store_explain import BootStory, Shed
 from gateway.store_writer import GroupWriter
 
 __all__ = ["InlineExecutor", "Store", "StoreError", "one_thread"]
@@ -163,6 +171,22 @@ class Store:
         """
         arguments = (tuple(uplinks), before_ms, limit)
         return await self._write(store_readings.delete_delivered, *arguments)
+
+    async def boots(self, endpoint: str) -> list[BootStory]:
+        """Return what became of every number that a node has given, boot by boot."""
+        return await self._read(store_explain.boots, endpoint)
+
+    async def sheds(self, endpoint: str) -> list[Shed]:
+        """Return what of a node was deleted before an uplink had it, oldest first."""
+        return await self._read(store_explain.sheds, endpoint)
+
+    async def missing_by_node(self) -> dict[str, int]:
+        """Return how many readings are missing, of each node that misses any."""
+        return await self._read(store_explain.missing_by_node)
+
+    async def set_aside_by_node(self) -> dict[str, int]:
+        """Return how many stored readings were damaged and set aside, by node."""
+        return await self._read(store_explain.set_aside_by_node)
 
     async def cursor(self, uplink: str, lane: Lane) -> int:
         """Return the reading id up to which `uplink` has everything of `lane`."""

@@ -59,8 +59,3 @@ def _delete(connection: apsw.Connection, reading_id: int) -> None:
     except apsw.CorruptError:
         connection.execute("REINDEX readings")
         connection.execute(delete, (reading_id,))
-
-
-def count(connection: apsw.Connection) -> int:
-    """Return how many readings were set aside."""
-    return connection.execute("SELECT count(*) FROM damaged_readings").get

@@ -16,7 +16,7 @@ SHOWN_MAX = 8
 
 _COLUMNS = """id, endpoint_id, boot, oldest, last, oldest_boot, is_closed, settled, received,
     explained, changed_ms"""
-_SELECT = f"SELECT {_COLUMNS}, checksum FROM boots"
+SELECT = f"SELECT {_COLUMNS}, checksum FROM boots"
 _INSERT = f"INSERT INTO boots ({_COLUMNS}, checksum) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _UPDATE = """UPDATE boots SET oldest = ?4, last = ?5, oldest_boot = ?6, is_closed = ?7,
     settled = ?8, received = ?9, explained = ?10, changed_ms = ?11, checksum = ?12
@@ -63,13 +63,14 @@ def _forget_statements(connection: apsw.Connection, endpoint_id: int) -> None:
 def _load(
     connection: apsw.Connection, endpoint_id: int, boot: int
 ) -> tuple[int, Account] | None:
-    query = f"{_SELECT} WHERE endpoint_id = ? AND boot = ?"
+    query = f"{SELECT} WHERE endpoint_id = ? AND boot = ?"
     for columns in connection.execute(query, (endpoint_id, boot)):
-        return _account(connection, columns)
+        return account_of(connection, columns)
     return None
 
 
-def _account(connection: apsw.Connection, columns: tuple) -> tuple[int, Account]:
+def account_of(connection: apsw.Connection, columns: tuple) -> tuple[int, Account]:
+    """Return a row of SELECT as (id, account); a damaged one is made anew from its readings."""
     if checksum(columns[:-1]) != columns[-1]:
         return columns[0], _rebuilt(connection, *columns[:3])
     boot_id, _, boot, oldest, last, oldest_boot, is_closed, settled, received, explained = (
@@ -85,7 +86,7 @@ def _rebuilt(connection: apsw.Connection, boot_id: int, endpoint_id: int, boot: 
     """Return the account of a boot whose row is damaged, from its readings and its gaps."""
     query = "SELECT sequence FROM readings WHERE endpoint_id = ? AND boot = ? AND sequence >= 1"
     received = range_set.of_numbers(n for (n,) in connection.execute(query, (endpoint_id, boot)))
-    gaps = [gap for gap, _ in _gaps(connection, boot_id)]
+    gaps = [gap for gap, _ in gaps_of(connection, boot_id)]
     explained = range_set.of((gap.first, gap.last) for gap in gaps)
     ends = [ranges[-1][1] for ranges in (received, explained) if ranges]
     return Account(boot, last=max(ends, default=0), received=received, explained=explained)
@@ -112,7 +113,7 @@ def _columns(boot_id: int, endpoint_id: int, account: Account, now_ms: int) -> t
     return (*columns, checksum(columns))
 
 
-def _gaps(
+def gaps_of(
     connection: apsw.Connection, boot_id: int, first: int = 0, last: int = 1 << 62
 ) -> list[tuple[Gap, int]]:
     """Return the gaps of a boot that overlap `first` to `last`, and when each was noted."""
@@ -135,7 +136,7 @@ def _gaps_in_doubt(
     if not any(account.is_in_doubt(*span) for span in spans):
         return []
     first, last = min(span[0] for span in spans), max(span[1] for span in spans)
-    return _gaps(connection, boot_id, first, last)
+    return gaps_of(connection, boot_id, first, last)
 
 
 def _keep_gaps(
@@ -184,9 +185,9 @@ def _note_missing(connection: apsw.Connection, statement: Statement, taken: Take
 def _close_others(connection: apsw.Connection, endpoint_id: int, statement: Statement) -> int:
     """Close the node's boots that are over; return how many readings are missing of them."""
     missing = 0
-    query = f"{_SELECT} WHERE endpoint_id = ? AND is_closed = 0 AND boot != ?"
+    query = f"{SELECT} WHERE endpoint_id = ? AND is_closed = 0 AND boot != ?"
     for columns in connection.execute(query, (endpoint_id, statement.boot)).fetchall():
-        boot_id, account = _account(connection, columns)
+        boot_id, account = account_of(connection, columns)
         reason = ledger.end_reason(account, statement)
         if reason is None:
             continue
@@ -214,7 +215,7 @@ def damage(
     if found is None or number < 1:
         return
     boot_id, account = found
-    if account.is_in_doubt(number, number) and _gaps(connection, boot_id, number, number):
+    if account.is_in_doubt(number, number) and gaps_of(connection, boot_id, number, number):
         return
     taken = ledger.damage(account, number)
     connection.execute(_UPDATE, _columns(boot_id, endpoint_id, taken.account, now_ms))

@@ -18,12 +18,12 @@ COMMAND = CommandRow(
 )
 
 
-def run(path, scenario, new_executor=one_thread, **options):
+def run(path, scenario, new_executor=one_thread, epoch=EPOCH, **options):
     """Return what the coroutine function `scenario` returns, given an open store at `path`."""
 
     async def main():
         store = Store(str(path), new_executor, **{"measurement_ms": 50, **options})
-        await store.open(EPOCH)
+        await store.open(epoch)
         try:
             return await scenario(store)
         finally:

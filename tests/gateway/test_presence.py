@@ -2,12 +2,9 @@
 
 import asyncio
 
-import pytest
-
 from gateway.clock import SystemClock
 from gateway.coap_server import Incoming
 from gateway.presence import KNOWN_NODES_PER_REGISTERED_MAX, Presence
-from gateway.refusal import Refused
 from gateway.sessions import Sessions
 from gateway.store import Store, StoreError
 from tests.portable import seeded_bytes
@@ -87,17 +84,37 @@ def test_node_that_moved_is_not_gone_and_what_it_was_asked_is_asked_anew(tmp_pat
     assert lines == [("registered", "here"), ("superseded", "here"), ("attend", "there")]
 
 
-def test_new_registration_supersedes_the_old_one_even_if_it_cannot_be_stored(tmp_path):
+def test_registration_that_cannot_be_stored_counts_in_memory_and_is_stored_later(tmp_path):
     async def case(house):
         await house.register()
         house.store.is_full = True
-        with pytest.raises(Refused):
-            await house.register(peer="there")
+        location = await house.register(peer="there")
+        in_memory = house.presence.row("n").registration_id
         house.store.is_full = False
-        await house.register(peer="there")
+        await house.presence.flush()
+        (stored,) = await house.store.nodes()
+        assert house.presence.counters["not stored"] == 1
+        assert location == in_memory == stored.registration_id
         return house.diary.lines
 
-    assert ("superseded", "here") in run(tmp_path, case)
+    assert run(tmp_path, case)[1:] == [("superseded", "here"), ("registered", "there")]
+
+
+def test_node_is_away_from_the_end_of_its_registration_until_it_reports_again(tmp_path):
+    async def case(house):
+        said = []
+        location = await house.register()
+        said.append(house.presence.was_away(house.sessions.get("n")))
+        await house.presence.deregister(location, None)
+        restarted = Presence(house.sessions, house.store, SystemClock(), str, NODES_MAX)
+        await restarted.restore(str)
+        await house.register()
+        session = house.sessions.get("n")
+        said += [house.presence.was_away(session), restarted.was_away(session)]
+        house.presence.is_back(session)
+        return [*said, house.presence.was_away(session)]
+
+    assert run(tmp_path, case) == [False, True, True, False]
 
 
 def test_facts_that_come_while_a_node_registers_anew_spoil_nothing(tmp_path):

@@ -38,8 +38,9 @@ def test_ranges_number_the_records_in_their_order():
 def test_journal_statement_carries_what_the_node_holds_and_dropped():
     items = [*JOURNAL, {0: "/42800/0/1", 3: "20"}, {0: "/42800/0/2", 2: 17}]
     items += [{0: "/42800/0/3", 3: "12-16:full,9:worn"}, {0: "/3416/0/3", 2: 1}]
+    items += [{0: "/42800/0/4", 2: 25}, {0: "/42800/0/5", 2: 2}]
     journal = rows_of(items).journal
-    assert journal.oldest == 17
+    assert (journal.boot, journal.oldest, journal.last, journal.oldest_boot) == (3, 17, 25, 2)
     assert journal.dropped == ((12, 16, "full"), (9, 9, "worn"))
 
 
@@ -51,6 +52,30 @@ def test_ranges_that_do_not_fit_the_records_leave_them_unsequenced():
         pack = core.pack_to_rows(NODE, core.decode(SENML_CBOR, cbor2.dumps(items)), NOW_MS)
         assert [row.sequence for row in pack.rows] == [None, None]
         assert core.counters["journal malformed"] == 1
+
+
+def test_journal_that_contradicts_itself_leaves_the_readings_unsequenced():
+    statements = [
+        [{0: "/42800/0/1", 3: "0"}],
+        [{0: "/42800/0/1", 3: "281474976710656"}],
+        [{0: "/42800/0/1", 3: "9"}, {0: "/42800/0/4", 2: 8}],
+        [{0: "/42800/0/1", 3: "9"}, {0: "/42800/0/5", 2: 4}],
+        [{0: "/42800/0/1", 3: "9"}, {0: "/42800/0/2", 2: -1}],
+        [{0: "/42800/0/1", 3: "9"}, {0: "/42800/0/2", 3: "9"}],
+        [{0: "/42800/0/1", 3: "9"}, {0: "/42800/0/3", 3: "9-4:full"}],
+        [{0: "/42800/0/1", 3: "9"}, {0: "/42800/0/3", 3: "9"}],
+    ]
+    for statement in statements:
+        core = Readings()
+        items = [*JOURNAL, *statement, {0: "/3416/0/3", 2: 1}]
+        pack = core.pack_to_rows(NODE, core.decode(SENML_CBOR, cbor2.dumps(items)), NOW_MS)
+        assert pack.journal is None and [row.sequence for row in pack.rows] == [None], statement
+        assert core.counters["journal malformed"] == 1
+
+
+def test_pack_may_say_only_what_the_journal_holds():
+    pack = rows_of([*JOURNAL, {0: "/42800/0/2", 2: 9}, {0: "/42800/0/3", 3: "4-8:full"}])
+    assert pack.rows == () and pack.journal.dropped == ((4, 8, "full"),)
 
 
 def test_refused_record_keeps_its_sequence_number_and_the_others_theirs():

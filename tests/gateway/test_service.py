@@ -58,9 +58,9 @@ def test_acknowledgement_of_a_send_waits_for_the_commit(tmp_path):
             await node.register()
             commit, gate = gateway.store.commit_pack, asyncio.Event()
 
-            async def held(rows, urgent):
+            async def held(*arguments):
                 await gate.wait()
-                return await commit(rows, urgent)
+                return await commit(*arguments)
 
             gateway.store.commit_pack = held
             sending = asyncio.ensure_future(node.send(PACK))
@@ -103,7 +103,7 @@ def test_send_of_a_stranger_is_not_found(tmp_path):
 
 def test_send_that_cannot_be_stored_is_refused_for_now(tmp_path):
     async def case():
-        async def full(rows, urgent):
+        async def full(*arguments):
             raise StoreError("full", "disk full")
 
         async with running(tmp_path) as (gateway, port), client(port) as node:
@@ -219,9 +219,9 @@ def test_gateway_stops_while_nodes_go_on_sending(tmp_path):
         gateway, port = await house.enter_async_context(running(tmp_path))
         commit, codes, sending = gateway.store.commit_pack, [], []
 
-        async def slow(rows, urgent):
+        async def slow(*arguments):
             await asyncio.sleep(0.1)
-            return await commit(rows, urgent)
+            return await commit(*arguments)
 
         gateway.store.commit_pack = slow
         for number in range(4):
