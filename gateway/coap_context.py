@@ -13,7 +13,8 @@ from random import Random
 import aiocoap
 from aiocoap import Message, error, interfaces
 from aiocoap.numbers import constants
-from aiocoap.pipe import Pipe, error_to_message
+from aiocoap.numbers.codes import INTERNAL_SERVER_ERROR
+from aiocoap.pipe import Pipe
 from aiocoap.tokenmanager import TokenManager
 from aiocoap.util import hostportjoin
 
@@ -179,18 +180,19 @@ class CoapContext(aiocoap.Context):
             stop()
 
     def render_to_pipe(self, pipe: Pipe) -> None:
-        """Let the site answer. aiocoap makes a name for the task from the whole message, which
-        costs a seventh of the time of a request."""
-        answered = error_to_message(pipe, self.log)
-        task = self.loop.create_task(self._drive(answered))
-        answered.on_interest_end(task.cancel)
+        """Let the site answer. aiocoap makes a second pipe for what a site raises, and a name for
+        the task from the whole message: a quarter of the time of a request."""
+        task = self.loop.create_task(self._drive(pipe))
+        pipe.on_interest_end(task.cancel)
 
     async def _drive(self, pipe: Pipe) -> None:
         try:
             await self._render_to_pipe(pipe)
-        except Exception as failure:
-            # error_to_message logs it, and makes the answer of it.
-            pipe.add_exception(failure)
+        except error.RenderableError as refusal:
+            pipe.add_response(refusal.to_message(), is_last=True)
+        except Exception:
+            self.log.exception("the site failed")
+            pipe.add_response(Message(code=INTERNAL_SERVER_ERROR), is_last=True)
 
     def _transmit(self, datagram: bytes, remote: NodeAddress) -> None:
         self._transport.send(datagram, remote.peer, remote.local)

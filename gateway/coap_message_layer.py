@@ -287,8 +287,10 @@ class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
         return lambda: self._abandon(message)
 
     def _send_response(self, message: Message, monitor: Monitor) -> None:
-        is_unwanted = bool((message.opt.no_response or 0) & 1 << message.code.class_ - 1)
-        message.opt.no_response = None
+        no_response = message.opt.no_response
+        is_unwanted = bool(no_response and no_response & 1 << message.code.class_ - 1)
+        if no_response is not None:
+            message.opt.no_response = None
         request, timer = self._unanswered.pop((message.remote, message.token), (None, None))
         if request is not None:
             timer.cancel()

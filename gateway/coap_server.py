@@ -101,7 +101,9 @@ class GatewayResource(interfaces.Resource):
         """Answer the request of `pipe`; adding the last response cancels this task."""
         response = await self.render(pipe.request)
         # The message layer keeps back the classes that the client does not want (RFC 7967).
-        response.opt.no_response = pipe.request.opt.no_response
+        no_response = pipe.request.opt.no_response
+        if no_response is not None:
+            response.opt.no_response = no_response
         pipe.add_response(response, is_last=True)
 
     def malformed(self, peer: Hashable) -> None:
@@ -134,7 +136,9 @@ class GatewayResource(interfaces.Resource):
             b"%d %s" % (request.mid or 0, request.token),
         )
         response = await self._dispatch(request.code, path, incoming)
-        response.opt.block1 = request.opt.block1
+        block = request.opt.block1
+        if block is not None:
+            response.opt.block1 = block
         return response
 
     async def _dispatch(self, code: Code, path: tuple[str, ...], incoming: Incoming) -> Message:

@@ -38,8 +38,11 @@ class LatestReadings:
 
     def take(self, rows: Iterable[ReadingRow]) -> None:
         """Take readings as they are stored; an older one never takes a newer one's place."""
+        endpoint, known = None, {}
         for row in rows:
-            known = self._rows.setdefault(row.endpoint, {})
+            if row.endpoint != endpoint:
+                endpoint = row.endpoint
+                known = self._rows.setdefault(endpoint, {})
             before = known.get(row.path)
             if before is None and len(known) >= LATEST_PER_NODE_MAX:
                 continue

@@ -120,6 +120,8 @@ class NodeCare:
         wanted = set(self._wanted.get(session.endpoint, ()))
         if not self._presence.has_journal(session):
             wanted.update(paths_to_observe(session))
+        if not wanted:
+            return []
         return sorted(
             path
             for path in wanted - care.unobservable

@@ -45,10 +45,19 @@ def expand(pairs: list[tuple[int, int]]) -> list[int]:
 
 def render(numbers: Iterable[int]) -> str:
     """Return `numbers` as text that keeps their order; runs that rise by one become ranges."""
-    pairs: list[list[int]] = []
+    texts: list[str] = []
+    first = last = None
     for number in numbers:
-        if pairs and pairs[-1][1] + 1 == number:
-            pairs[-1][1] = number
-        else:
-            pairs.append([number, number])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in pairs)
+        if last is not None and number != last + 1:
+            texts.append(_render(first, last))
+            first = number
+        elif first is None:
+            first = number
+        last = number
+    if last is not None:
+        texts.append(_render(first, last))
+    return ",".join(texts)
+
+
+def _render(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"

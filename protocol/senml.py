@@ -150,7 +150,7 @@ class _Base:
                 if value_label is not None:
                     raise DecodeError("record with two values")
                 value_label = label
-                value = _value(label, given)
+                value = number.from_number(given) if label == VALUE else _value(label, given)
             elif label == UNIT:
                 unit = _text(given)
             elif label == SUM:
@@ -162,14 +162,14 @@ class _Base:
     def _record(self, name, value_label, value, time, unit, total):
         name = self.name + name
         _check_name(name)
-        if total is not None or self.sum is not None:
-            total = _sum(self.sum or 0, total or 0)
+        if self.sum is not None:
+            total = number.add(self.sum, total or 0)
         if self.value is not None and value_label == VALUE:
             value = number.add(self.value, value)
         elif value_label is None and total is None:
             value = self.value
         if self.time:
-            time = _sum(self.time, time)
+            time = number.add(self.time, time) if time else self.time
         return Record(name, value, time or None, self.unit if unit is None else unit, total)
 
     def _take(self, label, given):
@@ -200,8 +200,6 @@ class _Base:
 
 
 def _value(label, value):
-    if label == VALUE:
-        return number.from_number(value)
     if label == OBJECT_LINK_VALUE and isinstance(value, str):
         return data_types.object_link(value)
     expected = {STRING_VALUE: str, BOOLEAN_VALUE: bool, DATA_VALUE: bytes}.get(label)
@@ -220,14 +218,6 @@ def _text(value):
     if not isinstance(value, str):
         raise DecodeError("label needs a text")
     return value
-
-
-def _sum(first, second):
-    if isinstance(first, int) and first == 0:
-        return second
-    if isinstance(second, int) and second == 0:
-        return first
-    return number.add(first, second)
 
 
 def _check_name(name):
