@@ -5,7 +5,7 @@ fields takes longer than storing it; so readings are msgspec's structs. The garb
 need not look at them (`gc=False`): they hold plain values and are never part of a cycle.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from msgspec import Struct
@@ -63,11 +63,15 @@ class StoredReading(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class PackResult:
-    """What became of a committed pack; `missing`: readings that it showed to be missing."""
+    """What became of a committed pack; `missing`: readings that it showed to be missing.
+
+    `readings` are the stored ones with their ids; none where those are not certain.
+    """
 
     stored: int
     duplicates: int
     missing: int = 0
+    readings: tuple[StoredReading, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from gateway.rows import (
 )
 from gateway.store_database import StoreError, open_reader, open_writer
 from gateway.store_explain import BootStory, Shed
+from gateway.store_tail import Tail
 from gateway.store_writer import GroupWriter
 
 __all__ = ["InlineExecutor", "Store", "StoreError", "one_thread"]
@@ -86,6 +87,8 @@ class Store:
         self._unix_ms = unix_ms or (lambda: self._start)
         self._start = 0
         self._listeners: list[Callable[[], None]] = []
+        # Whoever deletes readings that an uplink may still want lets it forget.
+        self._tail = Tail()
         self._executors: list[Executor] = []
         self.epoch = 0  # Unix milliseconds of the file's making: reading ids are unique with it
 
@@ -112,7 +115,7 @@ class Store:
                 executor.shutdown()
             raise
         self._writing = connection
-        self._writer = GroupWriter(connection, writing)
+        self._writer = GroupWriter(connection, writing, self._on_commit)
         self.epoch = await self._read(_epoch)
 
     async def close(self) -> None:
@@ -145,11 +148,15 @@ class Store:
         """
         arguments = (tuple(rows), statement, payload, self._start)
         wait_ms = self._urgent_ms if urgent else self._measurement_ms
-        result = await self._write(store_packs.commit, *arguments, wait_ms=wait_ms)
-        if result.stored:
-            for listener in self._listeners:
-                listener()
-        return result
+        return await self._write(store_packs.commit, *arguments, wait_ms=wait_ms)
+
+    def _on_commit(self, outcomes: list) -> None:
+        packs = [each for each in outcomes if isinstance(each, PackResult) and each.stored]
+        for pack in packs:
+            if pack.readings:
+                self._tail.add(pack.readings)
+        for listener in self._listeners if packs else ():
+            listener()
 
     async def readings(self, endpoint: str, limit: int) -> list[StoredReading]:
         """Return the newest `limit` readings of a node, newest first."""
@@ -194,7 +201,8 @@ class Store:
 
     async def readings_after(self, lane: Lane, after_id: int, limit: int) -> list[StoredReading]:
         """Return the `limit` readings of `lane` that follow `after_id`, by their ids."""
-        return await self._find(store_readings.after, lane, after_id, limit)
+        found = self._tail.after(lane, after_id, limit)
+        return found or await self._find(store_readings.after, lane, after_id, limit)
 
     async def advance(self, uplink: str, lane: Lane, up_to_id: int) -> None:
         """Move an uplink's cursor forward, durably; a cursor never moves back."""
@@ -295,6 +303,7 @@ class Store:
             if not found.damaged:
                 return found.readings
             await self._write(store_damage.set_aside, found.damaged, self._unix_ms())
+            self._tail.forget()
         raise StoreError("damaged", f"reading {found.damaged[0]} cannot be read")
 
     async def _read(self, work: Callable[..., T], *arguments: object) -> T:

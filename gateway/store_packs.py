@@ -1,12 +1,13 @@
 """The SQL of a pack: its readings and what they change in the ledger, in one transaction."""
 
 from collections.abc import Sequence
+from itertools import starmap
 
 import apsw
 
 from gateway import range_set, store_ledger, store_payloads
 from gateway.ledger import Statement
-from gateway.rows import PackResult, Payload, ReadingRow, lane_of
+from gateway.rows import PackResult, Payload, ReadingRow, StoredReading, lane_of
 from gateway.store_checksums import checksum
 from gateway.store_values import to_columns
 
@@ -49,8 +50,14 @@ def commit(
     for row in wanted:
         if row.endpoint not in endpoint_ids:
             endpoint_ids[row.endpoint] = endpoint_id(connection, row.endpoint)
-    stored = _insert(connection, wanted, endpoint_ids) if wanted else 0
-    return PackResult(stored, len(rows) - stored, missing)
+    if not wanted:
+        return PackResult(0, len(rows), missing)
+    first_id = connection.execute(_NEWEST).get + 1
+    stored = _insert(connection, wanted, first_id, endpoint_ids)
+    readings = ()
+    if stored == len(wanted):
+        readings = tuple(starmap(StoredReading, enumerate(wanted, first_id)))
+    return PackResult(stored, len(rows) - stored, missing, readings)
 
 
 def _accounts(
@@ -90,12 +97,14 @@ def endpoint_id(connection: apsw.Connection, name: str) -> int:
 
 
 def _insert(
-    connection: apsw.Connection, rows: Sequence[ReadingRow], endpoint_ids: dict[str, int]
+    connection: apsw.Connection,
+    rows: Sequence[ReadingRow],
+    first_id: int,
+    endpoint_ids: dict[str, int],
 ) -> int:
-    first = connection.execute(_NEWEST).get + 1
     bindings = [
         _bindings(row, reading_id, endpoint_ids[row.endpoint])
-        for reading_id, row in enumerate(rows, first)
+        for reading_id, row in enumerate(rows, first_id)
     ]
     before = connection.total_changes()
     connection.executemany(_INSERT, bindings)

@@ -18,11 +18,20 @@ Work = Callable[[apsw.Connection], T]
 
 
 class GroupWriter:
-    """Runs works on the one writing connection, as many as wait in one transaction."""
+    """Runs works on the one writing connection, as many as wait in one transaction.
 
-    def __init__(self, connection: apsw.Connection, executor: Executor) -> None:
+    `on_commit(outcomes)` hears of each group what became of its works, in order.
+    """
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        executor: Executor,
+        on_commit: Callable[[list], None] = lambda outcomes: None,
+    ) -> None:
         self._connection = connection
         self._executor = executor
+        self._on_commit = on_commit
         self._waiting: list[tuple[Work, asyncio.Future]] = []
         self._due_s: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -79,6 +88,7 @@ class GroupWriter:
         self._running = None
         error = running.exception()
         outcomes = [error] * len(group) if error else running.result()
+        self._on_commit(outcomes)
         for (_, future), outcome in zip(group, outcomes, strict=True):
             if future.done():
                 continue
