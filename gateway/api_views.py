@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from gateway.fleet_view import NodeView
 from gateway.names import Path, json_reading, json_value, name_of, unit_of
 from gateway.operations import OperationResult, PathValue
-from gateway.rows import CommandRow, CommandState, ReadingRow
+from gateway.rows import CommandRow, CommandState, Lane, ReadingRow
+from gateway.status import StoreStatus, UplinkStatus
 from protocol import lwm2m_path
 from protocol.link_format import Link
 
@@ -29,15 +30,32 @@ def status(shown: "Status", now_ms: int) -> dict[str, Any]:
         "version": shown.version, "id": shown.id, "security": shown.security,
         "uptime_s": shown.uptime_s, "is_time_trusted": shown.is_time_trusted,
         "nodes": shown.nodes, "readings_stored": shown.readings_stored,
-        "uplinks": [{
-            "name": uplink.name, "state": uplink.state,
-            "depth": uplink.urgent + uplink.measurements, "urgent": uplink.urgent,
-            "measurements": uplink.measurements,
-            "oldest_age_s": _age_s(uplink.oldest_ms, now_ms), "counters": uplink.counters,
-        } for uplink in shown.uplinks],
+        "store": store(shown.store),
+        "uplinks": [uplink(each, now_ms) for each in shown.uplinks],
         "counters": shown.counters,
         "incidents": [{"time_ms": each.time_ms, "kind": each.kind, "subject": each.subject,
                        "detail": each.detail} for each in shown.incidents],
+    }
+
+
+def store(shown: StoreStatus) -> dict[str, Any]:
+    """Return whether the store works, and what its ledger cannot explain."""
+    return {
+        "state": "ok" if shown.reason is None else "failing", "reason": shown.reason,
+        "detail": shown.detail, "since_ms": shown.since_ms,
+        "missing": shown.missing, "damaged": shown.damaged,
+    }
+
+
+def uplink(shown: UplinkStatus, now_ms: int) -> dict[str, Any]:
+    """Return what waits for one uplink, in all and in each lane."""
+    urgent, measurements = (shown.lanes[lane] for lane in Lane)
+    return {
+        "name": shown.name, "state": shown.state, "depth": urgent.count + measurements.count,
+        "urgent": urgent.count, "measurements": measurements.count,
+        "urgent_age_s": _age_s(urgent.oldest_ms, now_ms),
+        "measurements_age_s": _age_s(measurements.oldest_ms, now_ms),
+        "oldest_age_s": _age_s(shown.oldest_ms, now_ms), "counters": shown.counters,
     }
 
 

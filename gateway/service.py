@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path as FilePath
 from random import Random, SystemRandom
 
-from gateway import api, fleet_view, settings_check
+from gateway import api, fleet_view, settings_check, status
 from gateway import settings as gateway_settings
 from gateway.clock import Clock
 from gateway.coap_content import Path
@@ -40,11 +40,12 @@ from gateway.operations import Operation, OperationResult, Operations, PathValue
 from gateway.presence import Presence
 from gateway.readings import Readings
 from gateway.reports import NodeReports
-from gateway.rows import CommandRow, Lane
+from gateway.rows import CommandRow
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from gateway.status import INCIDENTS_MAX, Status, UplinkStatus
+from gateway.status import Status, UplinkStatus
 from gateway.store import Store, StoreError, one_thread
+from gateway.store_watch import StoreWatch
 from gateway.time_service import TimeService
 from gateway.uplinks.mqtt import MqttUplink
 
@@ -52,7 +53,6 @@ DATABASE = "faubourg.db"
 TICK_MAX_S = 60.0
 HOUSEKEEPING_S = 600.0
 DELETE_MAX = 2000
-COMMANDS_SHOWN_MAX = 1000
 FINISHED_COMMANDS_KEPT_MS = 30 * 24 * 3600 * 1000
 GC_THRESHOLDS = (10_000, 50, 1000)
 """A full collection of a loaded gateway stalls the event loop: rarer, since little is cyclic."""
@@ -90,6 +90,7 @@ class Gateway:
             urgent_ms=settings.commit.urgent_ms,
             measurement_ms=settings.commit.measurement_ms,
             vfs=vfs,
+            unix_ms=clock.unix_ms,
         )
         limits = settings.limits
         self._sessions = Sessions(random.randbytes, limits.nodes_max, limits.awake_window_s * 1000)
@@ -118,7 +119,7 @@ class Gateway:
             await self.store.close()
             raise listen_error(self.settings.gateway.listen, error) from error
         loop = asyncio.get_running_loop()
-        serving = [self._tick(), self._keep_house()]
+        serving = [self._tick(), self._keep_house(), self._watch.run()]
         serving += [uplink.run() for _, uplink in self._uplinks.values()]
         self._tasks = [loop.create_task(coroutine) for coroutine in serving]
         for session in list(self._sessions):
@@ -133,8 +134,7 @@ class Gateway:
         await self._reports.close()
         await self._observations.close()
         await self._context.shutdown()
-        with contextlib.suppress(StoreError):
-            await self._presence.flush()
+        await self._presence.flush()
         await self.store.close()
 
     def _build(self) -> None:
@@ -156,6 +156,7 @@ class Gateway:
             context, self._operations, self._readings, self.store, self.clock,
             self._latest.take, self._presence.spoke,
         )  # fmt: skip
+        self._watch = StoreWatch(self.store, self.clock, self._catch_up)
         self._time = TimeService(self._operations, self.clock, self._now_ms)
         self.runner = CommandRunner(
             self._commands,
@@ -231,9 +232,7 @@ class Gateway:
 
     async def commands(self, with_ended: bool) -> list[CommandRow]:
         """Return the commands that wait, oldest first; or the newest of all, newest first."""
-        if with_ended:
-            return await self.store.commands(COMMANDS_SHOWN_MAX)
-        return await self.store.unfinished_commands()
+        return await self.runner.rows(with_ended)
 
     async def wait_result(self, command_id: str, timeout_s: float) -> CommandRow | None:
         """Return a command once it has ended, or as it is when the time is over."""
@@ -252,11 +251,19 @@ class Gateway:
             uptime_s=int(self.clock.monotonic_s() - self._started_s),
             is_time_trusted=self.clock.is_trusted(),
             nodes=dict(states),
-            readings_stored=await self.store.readings_count(),
-            uplinks=tuple([await self._uplink_status(name) for name in self._uplinks]),
+            readings_stored=await status.readable(self.store.readings_count(), None),
+            store=await status.of_store(self.store),
+            uplinks=await self.uplinks(),
             counters=self.counters(),
-            incidents=tuple(await self.store.incidents(INCIDENTS_MAX)),
+            incidents=await status.incidents(self.store),
         )
+
+    async def uplinks(self) -> tuple[UplinkStatus, ...]:
+        """Return how each uplink does."""
+        return tuple([
+            await status.of_uplink(self.store, name, uplink.state, pump.counters)
+            for name, (pump, uplink) in self._uplinks.items()
+        ])
 
     def counters(self) -> dict[str, int]:
         """Return what was counted, by part and name: "coap: duplicates"."""
@@ -271,6 +278,7 @@ class Gateway:
             "time": self._time,
             "commands": self.runner,
             "care": self._care,
+            "store": self._watch,
         }
         return {
             f"{part}: {name}": count
@@ -293,19 +301,10 @@ class Gateway:
             self.runner.pending(row.endpoint),
         )
 
-    async def _uplink_status(self, name: str) -> UplinkStatus:
-        pump, uplink = self._uplinks[name]
-        urgent = await self.store.backlog(name, Lane.URGENT)
-        measurements = await self.store.backlog(name, Lane.MEASUREMENT)
-        oldest = [each.oldest_ms for each in (urgent, measurements) if each.oldest_ms is not None]
-        return UplinkStatus(
-            name,
-            uplink.state,
-            urgent.count,
-            measurements.count,
-            min(oldest, default=None),
-            dict(pump.counters),
-        )
+    async def _catch_up(self) -> None:
+        """Store what a failing store would not take."""
+        await self._presence.flush()
+        await self.runner.expire()
 
     def _tell_result(self, row: CommandRow) -> None:
         _, uplink = self._uplinks.get(row.origin, (None, None))

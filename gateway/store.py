@@ -35,6 +35,7 @@ from gateway.rows import (
 )
 from gateway.store_database import StoreError, open_reader, open_writer
 from gateway.store_explain import BootStory, Shed
+from gateway.store_health import StoreHealth
 from gateway.store_tail import Tail
 from gateway.store_writer import GroupWriter
 
@@ -86,6 +87,7 @@ class Store:
         self._vfs = vfs
         self._unix_ms = unix_ms or (lambda: self._start)
         self._start = 0
+        self.health = StoreHealth(self._unix_ms)
         self._listeners: list[Callable[[], None]] = []
         # Whoever deletes readings that an uplink may still want lets it forget.
         self._tail = Tail()
@@ -294,7 +296,15 @@ class Store:
         self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None
     ) -> T:
         wait_ms = self._urgent_ms if wait_ms is None else wait_ms
-        return await self._writer.write(lambda connection: work(connection, *arguments), wait_ms)
+        try:
+            result = await self._writer.write(
+                lambda connection: work(connection, *arguments), wait_ms
+            )
+        except StoreError as error:
+            self.health.failed(error)
+            raise
+        self.health.works()
+        return result
 
     async def _find(self, work: Callable, *arguments: object) -> list[StoredReading]:
         """Return the readings that `work` finds; damaged rows are set aside and accounted for."""
@@ -309,7 +319,11 @@ class Store:
     async def _read(self, work: Callable[..., T], *arguments: object) -> T:
         loop = asyncio.get_running_loop()
         executor = self._executors[1]
-        return await loop.run_in_executor(executor, _reading, work, self._reading, arguments)
+        try:
+            return await loop.run_in_executor(executor, _reading, work, self._reading, arguments)
+        except StoreError as error:
+            self.health.failed(error)
+            raise
 
 
 def _reading(work: Callable[..., T], connection: apsw.Connection, arguments: tuple) -> T:

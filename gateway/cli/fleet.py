@@ -99,6 +99,18 @@ def _identity(shown: dict) -> list[tuple]:
     ]
 
 
+def _store_text(store: dict) -> str:
+    """Return how the store does, and what its ledger cannot explain, in words."""
+    said = [f"{store[name]} readings {name}" for name in ("missing", "damaged") if store[name]]
+    if store["state"] != "ok":
+        since = local_time(store["since_ms"] / 1000)
+        said.insert(0, f"FAILING since {since} ({store['detail']}); "
+                       "nodes hold what cannot be kept")
+    else:
+        said.insert(0, "ok")
+    return ", ".join(said)
+
+
 @click.command()
 @json_option
 def status(as_json: bool) -> None:
@@ -118,6 +130,7 @@ def status(as_json: bool) -> None:
         ("nodes", ", ".join(f"{count} {state}"
                             for state, count in shown["nodes"].items() if count)),
         ("readings stored", shown["readings_stored"]),
+        ("store", _store_text(shown["store"])),
     ])
     if shown["incidents"]:
         print_table(("incident", "of", "", "when"),

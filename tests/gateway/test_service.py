@@ -285,7 +285,7 @@ def test_notification_counts_as_heard(tmp_path):
     run(case())
 
 
-def test_command_that_could_not_be_noted_as_sent_is_sent_later(tmp_path):
+def test_execute_that_could_not_be_noted_as_sent_is_sent_later(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
             node = await ScriptedNode.connect(port)
@@ -296,14 +296,14 @@ def test_command_that_could_not_be_noted_as_sent_is_sent_later(tmp_path):
                 raise StoreError("full", "disk full")
 
             gateway.store.save_command = full
-            command = await gateway.submit(Request("c", "n", "dim", level=30))
+            command = await gateway.submit(Request("c", "n", "execute", path="/3/0/4"))
             await until(lambda: gateway.counters().get("care: not stored"))
             gateway.store.save_command = save
             await gateway.submit(Request("c2", "n", "dim", level=40))
             request = await node.request()
             node.changed(request)
             result = await gateway.wait_result(command.id, 10)
-            assert (request.path, result.state) == (["3416", "0"], CommandState.DONE)
+            assert (request.path, result.state) == (["3", "0", "4"], CommandState.DONE)
 
     run(case())
 
