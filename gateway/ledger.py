@@ -211,20 +211,36 @@ def close(account: Account, reason: str) -> Taken:
     return Taken(closed, (), (), gaps)
 
 
-def damage(account: Account, number: int) -> Taken:
-    """Return the account after a reading that was received turned out to be damaged.
+def damage(account: Account, lost: Ranges) -> Taken:
+    """Return the account after readings that were received turned out to be damaged.
 
-    A copy of it that comes later is as welcome as the first one was.
+    A copy of one that comes later is as welcome as the first one was.
     """
-    one = range_set.span(number, number)
-    explained = _above(one, account.settled)
+    explained = _above(lost, account.settled)
     changed = replace(
         account,
-        received=difference(account.received, one),
+        received=difference(account.received, lost),
         explained=union(account.explained, explained),
-        last=max(account.last, number),
+        last=max(account.last, lost[-1][1]),
     )
-    return Taken(changed, (), (), (Gap(number, number, DAMAGED),))
+    return Taken(changed, (), (), tuple(Gap(*pair, DAMAGED) for pair in lost))
+
+
+def restore(account: Account | None, boot: int, here: Ranges) -> Taken:
+    """Return the account of a boot of which readings are here that it may not know of.
+
+    Where the account itself is lost, what is not here counts as delivered earlier.
+    """
+    last = here[-1][1]
+    if account is None:
+        holes = difference(range_set.span(1, last), here)
+        gaps = tuple(Gap(*pair, ELSEWHERE) for pair in holes)
+        return Taken(Account(boot, last=last, settled=last), here, (), gaps)
+    above = _above(here, account.settled)
+    changed = replace(
+        account, received=union(account.received, above), last=max(account.last, last)
+    )
+    return Taken(changed, difference(above, account.received))
 
 
 def cut(gap: Gap, lifted: Ranges) -> tuple[Gap, ...]:

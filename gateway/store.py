@@ -5,12 +5,9 @@ synchronous=FULL); reads have a connection of their own. Every call raises Store
 file cannot be read or written; then nothing of it has happened.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
-
-import apsw
 
 from gateway import (
     store_commands,
@@ -33,11 +30,10 @@ from gateway.rows import (
     ReadingRow,
     StoredReading,
 )
-from gateway.store_database import StoreError, open_reader, open_writer
+from gateway.store_database import StoreError
 from gateway.store_explain import BootStory, Shed
-from gateway.store_health import StoreHealth
+from gateway.store_file import StoreFile
 from gateway.store_tail import Tail
-from gateway.store_writer import GroupWriter
 
 __all__ = ["InlineExecutor", "Store", "StoreError", "one_thread"]
 
@@ -80,54 +76,36 @@ class Store:
         vfs: str | None = None,
         unix_ms: Callable[[], int] | None = None,
     ) -> None:
-        self._path = path
-        self._new_executor = new_executor
         self._urgent_ms = urgent_ms
         self._measurement_ms = measurement_ms
-        self._vfs = vfs
         self._unix_ms = unix_ms or (lambda: self._start)
         self._start = 0
-        self.health = StoreHealth(self._unix_ms)
         self._listeners: list[Callable[[], None]] = []
         # Whoever deletes readings that an uplink may still want lets it forget.
         self._tail = Tail()
-        self._executors: list[Executor] = []
-        self.epoch = 0  # Unix milliseconds of the file's making: reading ids are unique with it
+        self._file = StoreFile(
+            path, vfs, new_executor, self._unix_ms, self._on_commit, self._on_mended
+        )
+        self.health = self._file.health
+
+    @property
+    def epoch(self) -> int:
+        """Return when the file was made (Unix milliseconds): with it, reading ids are unique."""
+        return self._file.epoch
 
     async def open(self, now_ms: int) -> None:
         """Open the file, made if it is not there; check it, and bring its schema up to date.
 
-        `now_ms` (Unix milliseconds) becomes the epoch of a new file. Raises StoreError with the
-        reason "damaged", "foreign" or "newer" and leaves such a file untouched.
+        `now_ms` (Unix milliseconds) becomes the epoch of a new file. A damaged one is salvaged
+        and set aside, here and whenever damage is found. Raises StoreError where the disk does
+        not let it.
         """
         self._start = now_ms
-        self._executors = [self._new_executor(), self._new_executor()]
-        loop = asyncio.get_running_loop()
-        writing, reading = self._executors
-        connection = None
-        try:
-            connection = await loop.run_in_executor(
-                writing, open_writer, self._path, self._vfs, now_ms
-            )
-            self._reading = await loop.run_in_executor(reading, open_reader, self._path, self._vfs)
-        except StoreError:
-            if connection is not None:
-                connection.close()
-            for executor in self._executors:
-                executor.shutdown()
-            raise
-        self._writing = connection
-        self._writer = GroupWriter(connection, writing, self._on_commit)
-        self.epoch = await self._read(_epoch)
+        await self._file.open(now_ms)
 
     async def close(self) -> None:
         """Commit what waits and close the file."""
-        loop = asyncio.get_running_loop()
-        await self._writer.close()
-        await loop.run_in_executor(self._executors[1], self._reading.close)
-        await loop.run_in_executor(self._executors[0], self._writing.close)
-        for executor in self._executors:
-            executor.shutdown()
+        await self._file.close()
 
     def call_on_readings(self, listener: Callable[[], None]) -> None:
         """Have `listener()` called whenever new readings are durable: uplinks wake up on it."""
@@ -157,7 +135,15 @@ class Store:
         for pack in packs:
             if pack.readings:
                 self._tail.add(pack.readings)
-        for listener in self._listeners if packs else ():
+        if packs:
+            self._tell_listeners()
+
+    def _on_mended(self) -> None:
+        self._tail.forget()
+        self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        for listener in self._listeners:
             listener()
 
     async def readings(self, endpoint: str, limit: int) -> list[StoredReading]:
@@ -296,15 +282,7 @@ class Store:
         self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None
     ) -> T:
         wait_ms = self._urgent_ms if wait_ms is None else wait_ms
-        try:
-            result = await self._writer.write(
-                lambda connection: work(connection, *arguments), wait_ms
-            )
-        except StoreError as error:
-            self.health.failed(error)
-            raise
-        self.health.works()
-        return result
+        return await self._file.write(lambda connection: work(connection, *arguments), wait_ms)
 
     async def _find(self, work: Callable, *arguments: object) -> list[StoredReading]:
         """Return the readings that `work` finds; damaged rows are set aside and accounted for."""
@@ -314,24 +292,9 @@ class Store:
                 return found.readings
             await self._write(store_damage.set_aside, found.damaged, self._unix_ms())
             self._tail.forget()
-        raise StoreError("damaged", f"reading {found.damaged[0]} cannot be read")
+        error = StoreError("damaged", f"reading {found.damaged[0]} cannot be read")
+        self._file.failed(error)
+        raise error
 
     async def _read(self, work: Callable[..., T], *arguments: object) -> T:
-        loop = asyncio.get_running_loop()
-        executor = self._executors[1]
-        try:
-            return await loop.run_in_executor(executor, _reading, work, self._reading, arguments)
-        except StoreError as error:
-            self.health.failed(error)
-            raise
-
-
-def _reading(work: Callable[..., T], connection: apsw.Connection, arguments: tuple) -> T:
-    try:
-        return work(connection, *arguments)
-    except apsw.Error as error:
-        raise StoreError.of(error) from error
-
-
-def _epoch(connection: apsw.Connection) -> int:
-    return connection.execute("SELECT value FROM properties WHERE name = 'epoch'").get
+        return await self._file.read(work, *arguments)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from gateway import store_commands, store_ledger, store_readings
+from gateway import range_set, store_commands, store_ledger, store_readings
 from gateway.rows import IncidentRow
 from gateway.store_checksums import checksum
 
@@ -45,7 +45,8 @@ def _set_aside(connection: apsw.Connection, reading_id: int, now_ms: int) -> str
         (*columns, checksum(columns)),
     )
     if name is not None and boot is not None and sequence is not None:
-        store_ledger.damage(connection, endpoint_id, boot, sequence, now_ms)
+        one = range_set.span(sequence, sequence)
+        store_ledger.damage(connection, endpoint_id, boot, one, now_ms)
     _delete(connection, reading_id)
     return name or "?"
 

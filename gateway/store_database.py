@@ -57,7 +57,7 @@ def open_writer(path: str, vfs: str | None, created_ms: int) -> apsw.Connection:
         _check(connection, path)
         for pragma in WRITER_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        _migrate(connection, created_ms)
+        migrate(connection, created_ms)
     except apsw.Error as error:
         if connection is not None:
             connection.close()
@@ -89,15 +89,21 @@ def _check(connection: apsw.Connection, path: str) -> None:
         raise StoreError("newer", f"{path} has version {version}, known are up to {known}")
     finding = connection.execute("PRAGMA integrity_check(1)").get
     if finding != "ok":
-        raise StoreError("damaged", f"{path}: {finding}")
+        raise StoreError("damaged", f"{path}: {finding.splitlines()[-1]}")
 
 
-def _migrate(connection: apsw.Connection, created_ms: int) -> None:
+def migrate(connection: apsw.Connection, created_ms: int) -> None:
+    """Bring the schema up to date; a new file's epoch is `created_ms`."""
     version = connection.pragma("user_version")
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         with connection:
             connection.execute(script)
             if number == 1:
                 connection.execute("INSERT INTO properties VALUES ('epoch', ?)", (created_ms,))
-            connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            state_version(connection, number)
+
+
+def state_version(connection: apsw.Connection, version: int) -> None:
+    """Write into the file that it is ours, and its schema's version."""
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

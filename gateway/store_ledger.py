@@ -208,15 +208,42 @@ def _forget_old(connection: apsw.Connection, endpoint_id: int) -> None:
 
 
 def damage(
-    connection: apsw.Connection, endpoint_id: int, boot: int, number: int, now_ms: int
+    connection: apsw.Connection, endpoint_id: int, boot: int, numbers: Ranges, now_ms: int
 ) -> None:
-    """Note that a reading that was received is damaged: a copy of it would be welcome."""
+    """Note that readings that were received are damaged: copies of them would be welcome."""
     found = _load(connection, endpoint_id, boot)
-    if found is None or number < 1:
+    numbers = range_set.difference(numbers, ((-1 << 62, 0),))
+    if found is None or not numbers:
         return
     boot_id, account = found
-    if account.is_in_doubt(number, number) and gaps_of(connection, boot_id, number, number):
-        return
-    taken = ledger.damage(account, number)
-    connection.execute(_UPDATE, _columns(boot_id, endpoint_id, taken.account, now_ms))
+    if account.is_in_doubt(numbers[0][0], numbers[-1][1]):
+        known = gaps_of(connection, boot_id, numbers[0][0], numbers[-1][1])
+        numbers = range_set.difference(
+            numbers, range_set.of((gap.first, gap.last) for gap, _ in known))
+        if not numbers:
+            return
+    _keep(connection, found, endpoint_id, boot_id, ledger.damage(account, numbers), now_ms)
+
+
+def restore(
+    connection: apsw.Connection, endpoint_id: int, boot: int, here: Ranges, now_ms: int
+) -> None:
+    """Have the account of a boot know of readings that are here, after a salvage."""
+    found = _load(connection, endpoint_id, boot)
+    boot_id, account = found or (_new_id(connection), None)
+    taken = ledger.restore(account, boot, here)
+    if taken.account != account:
+        _keep(connection, found, endpoint_id, boot_id, taken, now_ms)
+
+
+def _keep(
+    connection: apsw.Connection,
+    found: tuple[int, Account] | None,
+    endpoint_id: int,
+    boot_id: int,
+    taken: Taken,
+    now_ms: int,
+) -> None:
+    columns = _columns(boot_id, endpoint_id, taken.account, now_ms)
+    connection.execute(_INSERT if found is None else _UPDATE, columns)
     _insert_gaps(connection, boot_id, taken.gaps, now_ms)

@@ -20,7 +20,8 @@ Work = Callable[[apsw.Connection], T]
 class GroupWriter:
     """Runs works on the one writing connection, as many as wait in one transaction.
 
-    `on_commit(outcomes)` hears of each group what became of its works, in order.
+    `on_commit(outcomes)` hears of each group what became of its works, in order;
+    `keep_mark(connection)` is called before, in the executor.
     """
 
     def __init__(
@@ -28,10 +29,12 @@ class GroupWriter:
         connection: apsw.Connection,
         executor: Executor,
         on_commit: Callable[[list], None] = lambda outcomes: None,
+        keep_mark: Callable[[apsw.Connection], None] = lambda connection: None,
     ) -> None:
         self._connection = connection
         self._executor = executor
         self._on_commit = on_commit
+        self._keep_mark = keep_mark
         self._waiting: list[tuple[Work, asyncio.Future]] = []
         self._due_s: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -81,8 +84,13 @@ class GroupWriter:
         group, self._waiting = self._waiting, []
         works = [work for work, _ in group]
         loop = asyncio.get_running_loop()
-        self._running = loop.run_in_executor(self._executor, commit, self._connection, works)
+        self._running = loop.run_in_executor(self._executor, self._commit, works)
         self._running.add_done_callback(lambda running: self._finish(group, running))
+
+    def _commit(self, works: list[Work]) -> list:
+        outcomes = commit(self._connection, works)
+        self._keep_mark(self._connection)
+        return outcomes
 
     def _finish(self, group: list, running: asyncio.Future) -> None:
         self._running = None
@@ -110,6 +118,8 @@ def commit(connection: apsw.Connection, works: list[Work]) -> list:
         return _in_one_transaction(connection, works)
     except apsw.Error as error:
         failure = StoreError.of(error)
+    except UnicodeDecodeError as error:
+        failure = StoreError("damaged", f"a text is none: {error.reason}")
     if failure.reason != "rejected" or len(works) == 1:
         return [failure] * len(works)
     return [commit(connection, [work])[0] for work in works]

@@ -211,7 +211,7 @@ def test_damaged_reading_is_explained_and_welcome_again(numbers, data):
     book = Book()
     book.take(numbers, said(oldest=1))
     lost = data.draw(st.sampled_from(sorted(numbers)))
-    book._keep(ledger.damage(book.account, lost))
+    book._keep(ledger.damage(book.account, range_set.span(lost, lost)))
     assert book.states()[lost] == "damaged"
     assert book.take(numbers, said(oldest=1)) == {lost}
 

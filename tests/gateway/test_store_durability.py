@@ -37,36 +37,6 @@ def refusal_to_open(path):
     return caught.value.reason
 
 
-def test_damaged_file_is_refused_and_left_as_it_is(path):
-    run(path, fill)
-    content = bytearray(path.read_bytes())
-    content[4096 * 3 : 4096 * 3 + 2048] = bytes(2048)
-    path.write_bytes(content)
-    assert refusal_to_open(path) == "damaged"
-    assert path.read_bytes() == content
-
-
-async def fill(store):
-    await store.commit_pack([row(sequence) for sequence in range(500)], urgent=True)
-
-
-def test_file_that_is_no_database_is_refused_and_left_as_it_is(path):
-    path.write_bytes(b"all my poems\n" * 500)
-    assert refusal_to_open(path) == "damaged"
-    assert path.read_bytes() == b"all my poems\n" * 500
-
-
-def test_other_program_s_database_is_refused(path):
-    apsw.Connection(str(path)).execute("CREATE TABLE poems (text)")
-    assert refusal_to_open(path) == "foreign"
-
-
-def test_database_of_a_newer_release_is_refused(path):
-    run(path, fill)
-    apsw.Connection(str(path)).execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    assert refusal_to_open(path) == "newer"
-
-
 def test_folder_that_is_not_there_is_an_error(tmp_path):
     assert refusal_to_open(tmp_path / "none" / "store.db") == "cannot open"
 
