@@ -79,6 +79,16 @@ class Broker:
                 self._process.kill()
             self._process = None
 
+    def kill(self):
+        """End it at once, as a power cut would: what it has not saved is gone."""
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def resume(self):
+        """Let a paused one go on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def pause(self):
         """Stop it as it is: connections stay, nothing is answered."""
         self._process.send_signal(signal.SIGSTOP)
@@ -101,9 +111,11 @@ class City:
         self.connect()
 
     def connect(self):
-        """Connect, again after the broker was away: paho takes its good-bye for ours."""
+        """Connect, again after the broker was away; by itself it never does."""
         subscribed = queue.Queue()
-        self._client = Client(CallbackAPIVersion.VERSION2, self._name, protocol=MQTTv5)
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, self._name, protocol=MQTTv5, reconnect_on_failure=False
+        )
         self._client.on_message = lambda client, _, message: self.messages.put(message)
         self._client.on_subscribe = lambda *_: subscribed.put(True)
         self._client.on_connect = lambda client, *_: client.subscribe(self._topic_filter, qos=1)

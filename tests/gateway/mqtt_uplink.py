@@ -77,39 +77,3 @@ async def uplinked(folder, broker, **settings):
         with suppress(asyncio.CancelledError):
             await task
         await system.store.close()
-
-
-class Cable:
-    """A TCP connection to a broker that can be cut at any byte; `url` is its near end."""
-
-    def __init__(self, broker):
-        self._broker = broker
-        self._writers = set()
-
-    async def __aenter__(self):
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
-        self.url = f"mqtt://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_):
-        self._server.close()
-        self.cut()
-
-    def cut(self):
-        for writer in self._writers:
-            writer.transport.abort()
-
-    async def _carry(self, near_reader, near_writer):
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._broker.port)
-        self._writers |= {near_writer, far_writer}
-        await asyncio.gather(
-            self._copy(near_reader, far_writer), self._copy(far_reader, near_writer)
-        )
-        self._writers -= {near_writer, far_writer}
-
-    async def _copy(self, reader, writer):
-        with suppress(OSError):
-            while data := await reader.read(100):
-                writer.write(data)
-                await writer.drain()
-        writer.close()

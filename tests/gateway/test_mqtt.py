@@ -6,8 +6,9 @@ import json
 import pytest
 
 from gateway import sequence_ranges
+from tests.gateway.cable import Cable
 from tests.gateway.mosquitto import Broker, City
-from tests.gateway.mqtt_uplink import LIMIT_S, Cable, Uplinked, uplinked
+from tests.gateway.mqtt_uplink import LIMIT_S, Uplinked, uplinked
 from tests.gateway.uplink_rows import EPOCH, alarm, row
 
 
@@ -110,17 +111,21 @@ def test_refused_topic_is_kept_while_other_nodes_are_delivered(tmp_path, broker)
 
 def test_broker_away_and_back_loses_nothing_and_keeps_the_order(tmp_path, broker):
     async def main():
-        async with uplinked(tmp_path, broker) as system:
+        async with Cable(broker) as cable, uplinked(tmp_path, cable) as system:
             for sequence in range(0, 300, 3):
                 rows = [row(sequence + index) for index in range(3)]
                 await system.store.commit_pack([*rows, alarm(1000 + sequence)], urgent=True)
                 if sequence == 90:
                     # Mosquitto may lose what it has acknowledged in its last moment.
                     await system.until(system.drained)
+                    cable.is_closed = True
                     await asyncio.to_thread(broker.stop)
                 if sequence == 210:
                     await asyncio.to_thread(broker.start)
+                    # What comes between its start and the city's return mosquitto 2.0.21 throws
+                    # away, with 0x00: that is what `ack = "application"` is for.
                     await asyncio.to_thread(city.connect)
+                    cable.is_closed = False
             await system.until(system.drained)
 
     with City(broker) as city:
