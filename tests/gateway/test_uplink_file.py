@@ -6,9 +6,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
+import apsw
 import pytest
 
-from gateway import sequence_ranges
+from gateway import sequence_ranges, store_checksums
 from gateway.rows import Lane
 from gateway.settings import FileUplink as FileSettings
 from gateway.store import Store, one_thread
@@ -97,14 +98,16 @@ def test_crash_between_file_and_cursor_doubles_no_line(tmp_path, kept):
             await store.commit_pack(rows, urgent=True)
             await until(lambda: drained(store))
 
-    async def set_back():
-        store = Store(str(tmp_path / "store.db"))
-        await store.open(EPOCH)
-        store._writing.execute("UPDATE cursors SET reading_id = ?", (kept,))
-        await store.close()
+    def set_back():
+        connection = apsw.Connection(str(tmp_path / "store.db"))
+        store_checksums.install(connection)
+        connection.execute(
+            "UPDATE cursors SET reading_id = ?1, checksum = row_checksum(uplink, lane, ?1)",
+            (kept,))
+        connection.close()
 
     asyncio.run(deliver(row(1), row(2, "bin"), row(3)))
-    asyncio.run(set_back())
+    set_back()
     asyncio.run(deliver(row(4)))
     assert sorted(sequences(tmp_path)) == [1, 2, 3, 4]
 
