@@ -28,6 +28,11 @@ def from_float(value: float) -> Decimal:
     return Decimal(int(whole + fraction), -len(fraction))
 
 
+def from_number(value: object) -> int | Decimal:
+    """Return what `number.from_number` does: an int or a Decimal. Raises DecodeError."""
+    return from_float(value) if isinstance(value, float) else number.from_number(value)
+
+
 def _shortest(value: float) -> Decimal:
     try:
         single = struct.pack(">f", value)

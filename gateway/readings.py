@@ -11,7 +11,7 @@ import cbor2
 
 from gateway import decimals, sequence_ranges
 from gateway.rows import ReadingRow, TimeSource, Value
-from protocol import data_types, lwm2m_path, number, object_table, senml, senml_json
+from protocol import data_types, lwm2m_path, object_table, senml, senml_json
 from protocol.errors import DecodeError
 from protocol.number import Decimal
 
@@ -253,9 +253,7 @@ def plain_value(value: object) -> Value:
         return _unicode(value)
     if value is None:
         raise DecodeError("no value")
-    if isinstance(value, float):
-        return decimals.from_float(value)
-    value = number.from_number(value)
+    value = decimals.from_number(value)
     if isinstance(value, int) and not -1 << 63 <= value < 1 << 64:
         raise DecodeError("integer beyond 64 bits")
     return value
@@ -277,12 +275,11 @@ class _Times:
         self._earliest_ms = received_ms - PAST_MAX_MS if is_clock_trusted else EARLIEST_MS
         self._latest_ms = received_ms + FUTURE_MAX_MS if is_clock_trusted else LATEST_MS
 
-    def judge(self, time: object) -> tuple[int, TimeSource, str | None]:
+    def judge(self, time: int | Decimal | None) -> tuple[int, TimeSource, str | None]:
         """Return (Unix milliseconds, where from, the node's own words if they were replaced)."""
         if time is None:
             return self.received_ms, TimeSource.GATEWAY, None
-        stated = number.from_number(time)
-        time_ms = stated * 1000 if isinstance(stated, int) else stated.scaled(-3)
+        time_ms = time * 1000 if isinstance(time, int) else time.scaled(-3)
         if time_ms >= senml.ABSOLUTE_TIME_MIN_S * 1000:
             source, earliest_ms, latest_ms = TimeSource.NODE, self._earliest_ms, self._latest_ms
         else:
@@ -292,7 +289,7 @@ class _Times:
             latest_ms = self.received_ms + FUTURE_MAX_MS
         if earliest_ms <= time_ms <= latest_ms:
             return time_ms, source, None
-        text = str(stated) if isinstance(stated, int) else stated.to_text()
+        text = str(time) if isinstance(time, int) else time.to_text()
         return self.received_ms, TimeSource.REPLACED, text
 
 
@@ -311,19 +308,7 @@ def _decode_cbor(payload: bytes) -> list[senml.Record]:
         raise DecodeError("malformed CBOR") from error
     if stream.tell() != len(payload):
         raise DecodeError("bytes after the pack")
-    return senml.resolve(_with_exact_numbers(items))
-
-
-def _with_exact_numbers(items: object) -> object:
-    """Return a pack's items with decimals instead of floats."""
-    if not isinstance(items, list):
-        raise DecodeError("pack is not an array")
-    for item in items:
-        if isinstance(item, dict):
-            for label, value in item.items():
-                if isinstance(value, float):
-                    item[label] = decimals.from_float(value)
-    return items
+    return senml.resolve(items, decimals.from_number)
 
 
 def _refuse_tag(*arguments: object) -> None:

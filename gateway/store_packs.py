@@ -1,6 +1,7 @@
 """The SQL of a pack: its readings and what they change in the ledger, in one transaction."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import starmap
 
 import apsw
@@ -16,11 +17,14 @@ _NEWEST = """SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 're
 # A number, or a time with its value, that is stored already is a duplicate. A conflict of ids is
 # an error: then the file is damaged.
 _INSERT = """INSERT INTO readings (id, endpoint_id, boot, sequence, path, kind, value, time_ms,
-    time_source, stated_time, class, lane, received_ms, checksum)
-    VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+    time_source, stated_time, class, lane, received_ms, checksum) VALUES {rows}
     ON CONFLICT (endpoint_id, boot, sequence) DO NOTHING
     ON CONFLICT (endpoint_id, path, time_ms, kind, value)
         WHERE sequence IS NULL AND time_source = 'node' DO NOTHING"""
+_ROW = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+# One statement for many rows: around each step the event loop's thread gets its turn, and having
+# it back costs more than a row.
+ROWS_PER_INSERT_MAX = 50
 
 
 def commit(
@@ -102,16 +106,22 @@ def _insert(
     first_id: int,
     endpoint_ids: dict[str, int],
 ) -> int:
-    bindings = [
-        _bindings(row, reading_id, endpoint_ids[row.endpoint])
-        for reading_id, row in enumerate(rows, first_id)
-    ]
     before = connection.total_changes()
-    connection.executemany(_INSERT, bindings)
+    for start in range(0, len(rows), ROWS_PER_INSERT_MAX):
+        part = rows[start : start + ROWS_PER_INSERT_MAX]
+        bindings: list[object] = []
+        for reading_id, row in enumerate(part, first_id + start):
+            bindings += _columns(row, reading_id, endpoint_ids[row.endpoint])
+        connection.execute(_insert_statement(len(part)), bindings)
     return connection.total_changes() - before
 
 
-def _bindings(row: ReadingRow, reading_id: int, endpoint_id: int) -> tuple:
+@lru_cache(maxsize=ROWS_PER_INSERT_MAX)
+def _insert_statement(count: int) -> str:
+    return _INSERT.format(rows=",".join([_ROW] * count))
+
+
+def _columns(row: ReadingRow, reading_id: int, endpoint_id: int) -> tuple:
     kind, value = to_columns(row.value)
     columns = (
         reading_id,

@@ -65,6 +65,8 @@ def coerce(value, data_type):
     if data_type is None:
         is_other = isinstance(value, (bool, str, bytes, ObjectLink))
         return value if is_other else number.from_number(value)
+    if data_type == FLOAT:
+        return number.from_number(value)
     if data_type in NUMERIC:
         return _numeric(value, data_type)
     if data_type == OBJLNK and isinstance(value, str):
@@ -83,10 +85,7 @@ def _class_of(data_type):
 
 
 def _numeric(value, data_type):
-    value = number.from_number(value)
-    if data_type == FLOAT:
-        return value
-    value = number.to_integer(value)
+    value = number.to_integer(number.from_number(value))
     lowest, highest = (0, 1 << 64) if data_type == UNSIGNED_INTEGER else (-1 << 63, 1 << 63)
     if value is None or not lowest <= value < highest:
         raise DecodeError("number not whole, or out of range")

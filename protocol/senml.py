@@ -82,16 +82,17 @@ def absolute_s(time, now_s):
     return time
 
 
-def resolve(items):
+def resolve(items, exact=number.from_number):
     """Return the records of a pack: `items` are maps with CBOR labels, from any CBOR decoder.
 
+    `exact(value)` makes an int or a Decimal of any number in them, as number.from_number does.
     Raises DecodeError on a version or a must-understand label that is not known, on a name empty
     or with characters not allowed, on two values in one record, on numbers that are not finite.
     Names may begin with "/", as LwM2M's do.
     """
     if not isinstance(items, (list, tuple)) or len(items) > RECORDS_MAX:
         raise DecodeError("not a SenML pack, or too long")
-    base = _Base()
+    base = _Base(exact)
     return [base.resolved(item) for item in items]
 
 
@@ -125,7 +126,8 @@ def _fields(record):
 class _Base:
     """The base fields in force (RFC 8428 4.1)."""
 
-    def __init__(self):
+    def __init__(self, exact):
+        self.exact = exact
         self.version = None
         self.name = ""
         self.time = 0
@@ -145,16 +147,16 @@ class _Base:
             if label == NAME:
                 name = _text(given)
             elif label == TIME:
-                time = number.from_number(given)
+                time = self.exact(given)
             elif label in _VALUE_LABELS:
                 if value_label is not None:
                     raise DecodeError("record with two values")
                 value_label = label
-                value = number.from_number(given) if label == VALUE else _value(label, given)
+                value = self.exact(given) if label == VALUE else _value(label, given)
             elif label == UNIT:
                 unit = _text(given)
             elif label == SUM:
-                total = number.from_number(given)
+                total = self.exact(given)
             else:
                 self._take(label, given)
         return self._record(name, value_label, value, time, unit, total)
@@ -177,17 +179,17 @@ class _Base:
         if label == BASE_NAME:
             self.name = _text(given)
         elif label == BASE_TIME:
-            self.time = number.from_number(given)
+            self.time = self.exact(given)
         elif label == BASE_UNIT:
             self.unit = _text(given)
         elif label == BASE_VALUE:
-            self.value = number.from_number(given)
+            self.value = self.exact(given)
         elif label == BASE_SUM:
-            self.sum = number.from_number(given)
+            self.sum = self.exact(given)
         elif label == BASE_VERSION:
-            self._take_version(number.from_number(given))
+            self._take_version(self.exact(given))
         elif label == UPDATE_TIME:
-            number.from_number(given)
+            self.exact(given)
         elif isinstance(label, str) and label[-1:] == "_":
             raise DecodeError("label that must be understood")
 
