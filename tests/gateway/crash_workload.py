@@ -2,10 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 
+import apsw
 from msgspec.structs import replace as changed
 
+from gateway import store_aside, store_checksums
 from gateway.rows import Lane, lane_of
 from gateway.store import InlineExecutor, Store
 from simulator.disk import Disk
@@ -61,6 +64,13 @@ class Done:
     what: object
 
 
+@dataclass(frozen=True)
+class Marked:
+    """What stands in the file beside the store."""
+
+    content: bytes
+
+
 class Workload:
     """A store's day, drawn from `seed`: packs, cursors, deletions, a command."""
 
@@ -78,6 +88,7 @@ class Workload:
             asyncio.run(self._session(path, steps))
 
     async def _session(self, path: str, steps: int) -> None:
+        self._path = path
         store = open_store(path, vfs=self._disk.name)
         await store.open(EPOCH)
         try:
@@ -92,6 +103,8 @@ class Workload:
     async def _noted(self, what: object, *work) -> None:
         self._disk.note(Began(what))
         await asyncio.gather(*work)
+        # The mark is never synced, but it may have reached the disk.
+        self._disk.note(Marked(Path(f"{self._path}-mark").read_bytes()))
         self._disk.note(Done(what))
 
     async def _commit(self, store: Store) -> None:
@@ -133,13 +146,15 @@ def open_store(path: str, **options) -> Store:
     return Store(path, InlineExecutor, urgent_ms=0, measurement_ms=0, **options)
 
 
-def check(path: str, notes: tuple) -> None:
+def check(path: str, notes: tuple, vfs: str | None = None) -> None:
     """Open what a power cut left, and hold it against the notes made before; AssertionError."""
-    asyncio.run(_check(path, notes))
+    asyncio.run(_check(path, notes, vfs))
 
 
-async def _check(path: str, notes: tuple) -> None:
-    store = open_store(path)
+async def _check(path: str, notes: tuple, vfs: str | None) -> None:
+    marks = [each.content for each in notes if isinstance(each, Marked)]
+    Path(f"{path}-mark").write_bytes(marks[-1] if marks else b"")
+    store = open_store(path, vfs=vfs)
     await store.open(EPOCH)
     try:
         stored = {}
@@ -149,14 +164,27 @@ async def _check(path: str, notes: tuple) -> None:
                 stored[endpoint, each.row.sequence] = each
         cursors = {lane: await store.cursor(UPLINK, lane) for lane in Lane}
         command = await store.command(COMMAND.id)
+        received = {(name, number) for name in ENDPOINTS for boot in await store.boots(name)
+                    for first, last in boot.received for number in range(first, last + 1)}
     finally:
         await store.close()
     began = [each.what for each in notes if isinstance(each, Began)]
     done = [each.what for each in notes if isinstance(each, Done)]
     delivered = _check_cursors(stored, cursors, began, done)
     _check_packs(stored, delivered, began, done)
+    assert stored.keys() <= received, "readings that the ledger does not know of"
+    assert received - stored.keys() <= delivered, "the ledger knows of readings that are not here"
+    _check_rows(path)
+    assert not store_aside.set_aside(path), "a power cut is taken for damage"
     tried = 0 if command is None else command.attempts
     assert _last(done, Attempts, "count") <= tried <= _last(began, Attempts, "count")
+
+
+def _check_rows(path: str) -> None:
+    connection = apsw.Connection(path)
+    for table in store_checksums.tables(connection):
+        assert not store_checksums.damaged(connection, table), f"wrong checksums in {table}"
+    connection.close()
 
 
 def _check_cursors(stored, cursors, began, done) -> set:
