@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from gateway import api_views
+from gateway import api_views, status
+from gateway.api_buffer import BufferApi
 from gateway.api_requests import Wrong, command_request, operation_request, seconds
 from gateway.code_words import code_text
 from gateway.commands import LAMP, CommandRefused
@@ -57,6 +58,7 @@ class Api:
             web.get("/v1/commands", self._commands),
             web.get("/v1/commands/{id}", self._command),
             web.delete("/v1/commands/{id}", self._cancel),
+            *BufferApi(self._gateway, self._view).routes(),
         ])
         return application
 
@@ -65,12 +67,18 @@ class Api:
 
     async def _nodes(self, request: web.Request) -> web.Response:
         now_ms = self._now_ms()
-        return _json([api_views.summary(view, now_ms) for view in self._gateway.nodes()])
+        missing = await self._missing()
+        return _json([api_views.summary(view, now_ms, missing.get(view.row.endpoint, 0))
+                      for view in self._gateway.nodes()])
 
     async def _node(self, request: web.Request) -> web.Response:
         view = self._view(request.match_info["node"])
         security = self._gateway.settings.gateway.security
-        return _json(api_views.node(view, security, self._now_ms()))
+        missing = (await self._missing()).get(view.row.endpoint, 0)
+        return _json(api_views.node(view, security, self._now_ms(), missing))
+
+    async def _missing(self) -> dict[str, int]:
+        return await status.readable(self._gateway.store.missing_by_node(), {})
 
     async def _operate(self, request: web.Request) -> web.Response:
         view = self._view(request.match_info["node"])

@@ -59,8 +59,8 @@ def uplink(shown: UplinkStatus, now_ms: int) -> dict[str, Any]:
     }
 
 
-def summary(view: NodeView, now_ms: int) -> dict[str, Any]:
-    """Return one line of the fleet."""
+def summary(view: NodeView, now_ms: int, missing: int = 0) -> dict[str, Any]:
+    """Return one line of the fleet; `missing` readings are in the ledger's gaps."""
     row = view.row
     return {
         "endpoint": row.endpoint, "name": view.name, "asset": view.asset,
@@ -71,13 +71,13 @@ def summary(view: NodeView, now_ms: int) -> dict[str, Any]:
         "queue_mode": row.queue_mode,
         "objects": [lwm2m_path.render(path) for path in view.objects],
         "main_values": [_reading(each) for each in _main_readings(view)],
-        "pending_commands": len(view.pending),
+        "pending_commands": len(view.pending), "missing": missing,
     }
 
 
-def node(view: NodeView, security: str, now_ms: int) -> dict[str, Any]:
+def node(view: NodeView, security: str, now_ms: int, missing: int = 0) -> dict[str, Any]:
     """Return all that is known of one node."""
-    return summary(view, now_ms) | {
+    return summary(view, now_ms, missing) | {
         "security": security,
         "observed": [lwm2m_path.render(path) for path in view.observed],
         "readings": [_reading(each) for each in view.latest],

@@ -15,6 +15,7 @@ from random import Random, SystemRandom
 
 from gateway import api, fleet_view, settings_check, status
 from gateway import settings as gateway_settings
+from gateway.buffer import Buffer
 from gateway.clock import Clock
 from gateway.coap_content import Path
 from gateway.coap_context import CoapContext
@@ -148,6 +149,7 @@ class Gateway:
             lambda remote: remote.hostinfo,
             limits.nodes_max,
         )
+        self.buffer = Buffer(self.store, self._presence.units_of)
         self._operations = Operations(context, self._sessions, self._now_ms)
         self._reports = NodeReports(
             self._presence, self._readings, self.store, self.clock, self._latest.take

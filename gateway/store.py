@@ -16,6 +16,8 @@ from gateway import (
     store_nodes,
     store_packs,
     store_readings,
+    store_selection,
+    store_verify,
 )
 from gateway.ledger import Statement
 from gateway.rows import (
@@ -33,7 +35,9 @@ from gateway.rows import (
 from gateway.store_database import StoreError
 from gateway.store_explain import BootStory, Shed
 from gateway.store_file import StoreFile
+from gateway.store_selection import Selection
 from gateway.store_tail import Tail
+from gateway.store_verify import StoreCheck, StoreSize
 
 __all__ = ["InlineExecutor", "Store", "StoreError", "one_thread"]
 
@@ -183,6 +187,26 @@ class Store:
         """Return how many stored readings were damaged and set aside, by node."""
         return await self._read(store_explain.set_aside_by_node)
 
+    # What may take long has a thread and a connection of its own.
+
+    async def select(
+        self, selection: Selection, after_id: int, limit: int
+    ) -> list[StoredReading]:
+        """Return the `limit` chosen readings that follow `after_id`, by their ids."""
+        return await self._find(store_selection.select, selection, after_id, limit, apart=True)
+
+    async def newest(self, selection: Selection, limit: int) -> list[StoredReading]:
+        """Return the newest `limit` chosen readings, newest first."""
+        return await self._find(store_selection.newest, selection, limit, apart=True)
+
+    async def verify(self) -> StoreCheck:
+        """Check the whole file and every row's checksum; nothing is changed."""
+        return await self._read_apart(store_verify.verify)
+
+    async def size(self) -> StoreSize:
+        """Return what the store takes on the disk."""
+        return await self._read(store_verify.size)
+
     async def cursor(self, uplink: str, lane: Lane) -> int:
         """Return the reading id up to which `uplink` has everything of `lane`."""
         return await self._read(store_readings.cursor, uplink, lane)
@@ -284,10 +308,13 @@ class Store:
         wait_ms = self._urgent_ms if wait_ms is None else wait_ms
         return await self._file.write(lambda connection: work(connection, *arguments), wait_ms)
 
-    async def _find(self, work: Callable, *arguments: object) -> list[StoredReading]:
+    async def _find(
+        self, work: Callable, *arguments: object, apart: bool = False
+    ) -> list[StoredReading]:
         """Return the readings that `work` finds; damaged rows are set aside and accounted for."""
+        read = self._read_apart if apart else self._read
         for _ in range(SET_ASIDE_TRIES_MAX):
-            found = await self._read(work, *arguments)
+            found = await read(work, *arguments)
             if not found.damaged:
                 return found.readings
             await self._write(store_damage.set_aside, found.damaged, self._unix_ms())
@@ -295,6 +322,9 @@ class Store:
         error = StoreError("damaged", f"reading {found.damaged[0]} cannot be read")
         self._file.failed(error)
         raise error
+
+    async def _read_apart(self, work: Callable[..., T], *arguments: object) -> T:
+        return await self._file.read_apart(work, *arguments)
 
     async def _read(self, work: Callable[..., T], *arguments: object) -> T:
         return await self._file.read(work, *arguments)

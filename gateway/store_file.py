@@ -95,6 +95,21 @@ class StoreFile:
             self.failed(error)
             raise
 
+    async def read_apart(self, work: Callable[..., T], *arguments: object) -> T:
+        """Do the same on a connection and in an executor of its own: what may take long."""
+        loop = asyncio.get_running_loop()
+        executor = self._new_executor()
+        try:
+            self._check_whole()
+            return await loop.run_in_executor(
+                executor, _reading_apart, work, self._path, self._vfs, arguments
+            )
+        except StoreError as error:
+            self.failed(error)
+            raise
+        finally:
+            executor.shutdown(wait=False)
+
     def failed(self, error: StoreError) -> None:
         """Note that the file could not do something; damage is mended."""
         self.health.failed(error)
@@ -144,6 +159,16 @@ class StoreFile:
         arguments = (self._path, self._vfs, reason, known, self._unix_ms())
         await loop.run_in_executor(self._executors[0], store_aside.salvage, *arguments)
         await self._connect(self._unix_ms())
+
+
+def _reading_apart(
+    work: Callable[..., T], path: str, vfs: str | None, arguments: tuple
+) -> T:
+    connection = open_reader(path, vfs)
+    try:
+        return _reading(work, connection, arguments)
+    finally:
+        connection.close()
 
 
 def _reading(work: Callable[..., T], connection: apsw.Connection, arguments: tuple) -> T:

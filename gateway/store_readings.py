@@ -30,7 +30,8 @@ class Found:
     damaged: list[int]
 
 
-def _select(connection: apsw.Connection, condition: str, bindings: tuple) -> Found:
+def found_where(connection: apsw.Connection, condition: str, bindings: tuple) -> Found:
+    """Return what stands in `readings`, joined with `endpoints`, where `condition` holds."""
     # LEFT: a reading whose node's name is gone is damaged, not invisible.
     query = f"""SELECT {_COLUMNS} FROM readings
         LEFT JOIN endpoints ON endpoints.id = endpoint_id {condition}"""
@@ -64,14 +65,14 @@ def _stored(columns: tuple) -> StoredReading:
 
 def find(connection: apsw.Connection, reading_id: int) -> Found:
     """Return the reading of that id."""
-    return _select(connection, "WHERE readings.id = ?", (reading_id,))
+    return found_where(connection, "WHERE readings.id = ?", (reading_id,))
 
 
 def of_node(connection: apsw.Connection, endpoint: str, limit: int) -> Found:
     """Return the newest `limit` readings of a node, newest first."""
     # "+": by way of the node's key; along the primary key it would read every node's rows.
     condition = "WHERE name = ? ORDER BY +readings.id DESC LIMIT ?"
-    return _select(connection, condition, (endpoint, limit))
+    return found_where(connection, condition, (endpoint, limit))
 
 
 def latest(connection: apsw.Connection) -> Found:
@@ -79,7 +80,7 @@ def latest(connection: apsw.Connection) -> Found:
     condition = """WHERE readings.id IN (SELECT max(id) FROM readings
         WHERE id > (SELECT ifnull(max(id), 0) FROM readings) - ?
         GROUP BY endpoint_id, path) ORDER BY readings.id"""
-    return _select(connection, condition, (LATEST_ROWS_MAX,))
+    return found_where(connection, condition, (LATEST_ROWS_MAX,))
 
 
 def cursor(connection: apsw.Connection, uplink: str, lane: Lane) -> int:
@@ -94,7 +95,7 @@ def after(
     """Return the `limit` readings of `lane` that follow `after_id`, in the order of their ids."""
     # The lane stands in the text, so that SQLite sees the urgent lane's partial index.
     condition = f"WHERE lane = {int(lane)} AND readings.id > ? ORDER BY readings.id LIMIT ?"
-    return _select(connection, condition, (after_id, limit))
+    return found_where(connection, condition, (after_id, limit))
 
 
 def advance(connection: apsw.Connection, uplink: str, lane: Lane, up_to_id: int) -> None:

@@ -24,6 +24,7 @@ COMMAND_MODULES = {
     "observe": "device",
     "dim": "lighting",
     "resume": "lighting",
+    "buffer": "buffer",
     "commands": "queue",
     "city": "city",
 }

@@ -15,6 +15,7 @@ CONFIG_PLACES = ("gateway.toml", "/etc/faubourg/gateway.toml")
 # A node may be asked for up to the longest a confirmable request can take (RFC 7252 4.8.2), twice.
 ANSWER_TIMEOUT_S = 200
 LINES_READ_BYTES = 65_536
+CHUNK_BYTES = 1 << 20
 GONE_AWAY = "the gateway has gone away"
 
 
@@ -51,6 +52,15 @@ class ApiClient:
 
     def delete(self, *segments: str) -> Any:
         return self._json("DELETE", segments, "", None)
+
+    def chunks(self, *segments: str, query: str = "") -> Iterator[bytes]:
+        """Yield an answer that is no JSON, as it comes; ApiError where it breaks off."""
+        response = self._open("GET", segments, query, None)
+        try:
+            while piece := response.read(CHUNK_BYTES):
+                yield piece
+        except (OSError, http.client.HTTPException) as error:
+            raise ApiError(GONE_AWAY) from error
 
     def lines(self, *segments: str, query: str = "") -> Iterator[dict[str, Any]]:
         """Yield the objects of an endless JSON lines answer; blank lines keep it alive.

@@ -41,7 +41,7 @@ def nodes(state: str | None, furniture: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    print_table(("node", "name", "kind", "state", "heard", "now", "waiting"),
+    print_table(("node", "name", "kind", "state", "heard", "now", "waiting", "missing"),
                 [_row(node) for node in found])
     click.echo(_totals(found))
 
@@ -51,7 +51,7 @@ def _row(node: dict) -> tuple:
     return (short_endpoint(node["endpoint"]), node["name"] or node["asset"],
             node["furniture"] or "?",
             STATE_WORDS[node["state"]], age_text(node["age_s"]), main_values,
-            node["pending_commands"] or "")
+            node["pending_commands"] or "", node["missing"] or "")
 
 
 def _totals(found: list[dict]) -> str:
@@ -96,7 +96,14 @@ def _identity(shown: dict) -> list[tuple]:
         ("security", shown["security"]),
         ("objects", " ".join(shown["objects"])),
         ("observed", " ".join(shown["observed"]) or "nothing"),
+        ("gaps", _gaps_text(shown)),
     ]
+
+
+def _gaps_text(shown: dict) -> str:
+    if not shown["missing"]:
+        return "none that is not explained"
+    return f"{shown['missing']} readings missing; see 'faubourg buffer explain'"
 
 
 def _store_text(store: dict) -> str:
