@@ -26,7 +26,6 @@ class BufferApi:
 
     def __init__(self, gateway: "Gateway", find_node: Callable[[object], NodeView]) -> None:
         self._gateway = gateway
-        self._buffer = gateway.buffer
         self._find_node = find_node
 
     def routes(self) -> list[web.RouteDef]:
@@ -40,7 +39,7 @@ class BufferApi:
         ]
 
     async def _status(self, request: web.Request) -> web.Response:
-        shown = await self._buffer.status(await self._gateway.uplinks())
+        shown = await self._gateway.buffer.status(await self._gateway.uplinks())
         return web.json_response(buffer_views.status(shown, self._gateway.clock.unix_ms()))
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -49,15 +48,15 @@ class BufferApi:
             allowed = ", ".join(self._gateway.settings.uplink)
             raise Wrong(404, f"uplink: {uplink!r} is none; allowed are {allowed}")
         limit = _number(request.query.get("limit", str(LISTED_DEFAULT)), "limit", LISTED_MAX)
-        found = await self._buffer.readings(await self._selection(request), uplink, limit)
+        found = await self._gateway.buffer.readings(await self._selection(request), uplink, limit)
         return web.json_response([buffer_views.reading(each) for each in found])
 
     async def _verify(self, request: web.Request) -> web.Response:
-        return web.json_response(buffer_views.check(await self._buffer.verify()))
+        return web.json_response(buffer_views.check(await self._gateway.buffer.verify()))
 
     async def _explain(self, request: web.Request) -> web.Response:
         endpoint = await self._endpoint(request.match_info["node"])
-        return web.json_response(buffer_views.explanation(await self._buffer.explain(endpoint)))
+        return web.json_response(buffer_views.explanation(await self._gateway.buffer.explain(endpoint)))
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
         selection = await self._selection(request)
@@ -75,8 +74,8 @@ class BufferApi:
     async def _lines(self, selection: Selection, as_csv: bool) -> AsyncIterator[list[str]]:
         if as_csv:
             yield [",".join(buffer_views.COLUMNS)]
-        epoch, units_of = self._buffer.epoch, self._buffer.units_of
-        async for page in self._buffer.export(selection):
+        epoch, units_of = self._gateway.buffer.epoch, self._gateway.buffer.units_of
+        async for page in self._gateway.buffer.export(selection):
             if as_csv:
                 yield buffer_views.csv_lines(page)
             else:
@@ -97,7 +96,7 @@ class BufferApi:
         try:
             return self._find_node(written).row.endpoint
         except Wrong:
-            if (await self._buffer.explain(written)).boots:
+            if (await self._gateway.buffer.explain(written)).boots:
                 return written
             raise
 

@@ -136,7 +136,7 @@ def test_verify_of_a_sound_store_ends_with_zero(tmp_path):
 
 def test_verify_finds_a_row_that_is_not_what_was_written(tmp_path):
     def rot(gateway):
-        connection = apsw.Connection(gateway.store._path)
+        connection = apsw.Connection(str(tmp_path / "data/faubourg.db"))
         connection.execute("UPDATE nodes SET lifetime_s = 61 WHERE endpoint = ?", (LAMP,))
         connection.close()
 
