@@ -89,6 +89,8 @@ def test_commands_of_the_readme_work(bench):
     ("read", ENDING, "dimming-level", "command-in-action", "manual-override-active"),
     ("read", ENDING, "/3410/0/7"), ("read", ENDING, "scheduler-id", "invalid-scheduler"),
     ("read", ENDING, "/3419/0", "/3/0/13"), ("read", ENDING, "/4/0"), ("read", ENDING, "/3/0/11"),
+    ("buffer", "status"), ("buffer", "list", "--node", ENDING), ("buffer", "explain", ENDING),
+    ("buffer", "verify"), ("buffer", "export", "readings.csv", "--format", "csv"),
 ], ids=" ".join)
 def test_commands_of_the_operation_page_work(bench, words):
     page = (pages.ROOT / "docs/operation.md").read_text()
