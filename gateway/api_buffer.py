@@ -56,7 +56,8 @@ class BufferApi:
 
     async def _explain(self, request: web.Request) -> web.Response:
         endpoint = await self._endpoint(request.match_info["node"])
-        return web.json_response(buffer_views.explanation(await self._gateway.buffer.explain(endpoint)))
+        shown = await self._gateway.buffer.explain(endpoint)
+        return web.json_response(buffer_views.explanation(shown))
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
         selection = await self._selection(request)
