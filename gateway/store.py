@@ -216,10 +216,13 @@ class Store:
         found = self._tail.after(lane, after_id, limit)
         return found or await self._find(store_readings.after, lane, after_id, limit)
 
-    async def advance(self, uplink: str, lane: Lane, up_to_id: int) -> None:
+    async def advance(
+        self, uplink: str, lane: Lane, up_to_id: int, urgent: bool = False
+    ) -> None:
         """Move an uplink's cursor forward, durably; a cursor never moves back."""
         arguments = (uplink, lane, up_to_id)
-        await self._write(store_readings.advance, *arguments, wait_ms=self._measurement_ms)
+        wait_ms = self._urgent_ms if urgent else self._measurement_ms
+        await self._write(store_readings.advance, *arguments, wait_ms=wait_ms)
 
     async def backlog(self, uplink: str, lane: Lane) -> Backlog:
         """Return how much waits for `uplink` in `lane`."""

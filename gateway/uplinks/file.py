@@ -73,7 +73,7 @@ class FileUplink:
             for window, pack in batch:
                 self._pump.delivered(window, pack)
             # One batch at a time is in doubt: the next begins when the cursor knows of this one.
-            await self._pump.save()
+            await self._pump.save(urgent=self._pump.is_behind)
 
     def _next_batch(self, written: set[int]) -> tuple[list[tuple[LaneWindow, Pack]], list[str]]:
         batch: list[tuple[LaneWindow, Pack]] = []

@@ -128,14 +128,22 @@ class Pump:
                 await asyncio.sleep(STORE_RETRY_S)
                 self._moved.set()
 
-    async def save(self) -> None:
-        """Make the cursors that have moved durable now."""
+    @property
+    def is_behind(self) -> bool:
+        """Return whether more is stored than is delivered."""
+        is_open = any(window.cursor != window.last_read for window in self._windows)
+        return is_open or any(self._has_more.values())
+
+    async def save(self, urgent: bool = False) -> None:
+        """Make the cursors that have moved durable."""
         moved = {
             window.lane: window.cursor
             for window in self._windows
             if window.cursor != self._saved[window.lane]
         }
-        advances = [self._store.advance(self.name, lane, at) for lane, at in moved.items()]
+        advances = [
+            self._store.advance(self.name, lane, at, urgent) for lane, at in moved.items()
+        ]
         await asyncio.gather(*advances)
         self._saved.update(moved)
 

@@ -15,6 +15,7 @@ from gateway.settings import FileUplink as FileSettings
 from gateway.store import Store, one_thread
 from gateway.uplinks.file import FileUplink
 from gateway.uplinks.json_lines import JsonLines
+from gateway.uplinks.lane_window import READ_AHEAD_MAX
 from gateway.uplinks.pump import Pump
 from tests.gateway.uplink_rows import EPOCH, TIME_MS, alarm, row
 
@@ -22,9 +23,9 @@ LIMIT_S = 30
 
 
 @asynccontextmanager
-async def uplink_at(folder, **settings):
+async def uplink_at(folder, measurement_ms=1, **settings):
     """Run the uplink over a store in `folder` until the body ends; give (store, uplink, pump)."""
-    store = Store(str(folder / "store.db"), urgent_ms=1, measurement_ms=1)
+    store = Store(str(folder / "store.db"), urgent_ms=1, measurement_ms=measurement_ms)
     await store.open(EPOCH)
     pump = Pump("file", store, lambda: TIME_MS)
     executor = one_thread()
@@ -74,6 +75,21 @@ def test_readings_stand_in_the_file_as_senml_with_their_key(tmp_path):
     (line,) = lines(tmp_path)
     assert (line[0]["bn"], line[0]["id"], line[0]["rows"]) == ("lamp", "1:1-2", "77:1-2")
     assert [record["v"] for record in line] == [50, 20]
+
+
+def test_backlog_does_not_wait_for_the_commits_of_measurements(tmp_path):
+    count = READ_AHEAD_MAX + 600
+
+    async def written():
+        return len(sequences(tmp_path)) == count
+
+    async def main():
+        async with uplink_at(tmp_path, measurement_ms=3_600_000) as (store, _, _):
+            await store.commit_pack([row(each + 1) for each in range(count)], urgent=True)
+            await until(written)
+
+    asyncio.run(main())
+    assert sequences(tmp_path) == list(range(1, count + 1))
 
 
 def test_urgent_lane_goes_first(tmp_path):
