@@ -12,7 +12,13 @@ from aiohttp import web
 
 from gateway import api_views, status
 from gateway.api_buffer import BufferApi
-from gateway.api_requests import Wrong, command_request, operation_request, seconds
+from gateway.api_requests import (
+    Wrong,
+    command_request,
+    json_object,
+    operation_request,
+    seconds,
+)
 from gateway.code_words import code_text
 from gateway.commands import LAMP, CommandRefused
 from gateway.composition import start_error
@@ -82,7 +88,7 @@ class Api:
 
     async def _operate(self, request: web.Request) -> web.Response:
         view = self._view(request.match_info["node"])
-        operation = operation_request(await _body(request), view.objects)
+        operation = operation_request(json_object(await request.read()), view.objects)
         if operation.kind == "discover" and not operation.path:
             return _json({"code": "2.05", "values": [],
                           "links": api_views.objects_as_links(view)})
@@ -117,7 +123,7 @@ class Api:
         return json.dumps(shown, ensure_ascii=False).encode() + b"\n"
 
     async def _submit(self, request: web.Request) -> web.Response:
-        body = await _body(request)
+        body = json_object(await request.read())
         view = self._view(body.get("node"))
         if body.get("operation") in ("dim", "resume") and not _is_lamp(view):
             reason = code_text("4.04", f"it has no object /{LAMP[0]}")
@@ -192,16 +198,6 @@ async def _with_pauses(notifications):
             upcoming = asyncio.ensure_future(anext(notifications, notifications))
     finally:
         upcoming.cancel()
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    try:
-        body = json.loads(await request.read())
-    except ValueError as error:
-        raise Wrong(400, f"the body is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise Wrong(400, "the body is not a JSON object")
-    return body
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

@@ -1,12 +1,12 @@
 """The management API of the buffer (docs/internals.md lists the requests)."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from gateway import buffer_views
-from gateway.api_requests import Wrong
+from gateway.api_requests import Wrong, json_object
 from gateway.buffer import LISTED_MAX
 from gateway.fleet_view import NodeView
 from gateway.rows import Lane
@@ -36,6 +36,8 @@ class BufferApi:
             web.get("/v1/buffer/verify", self._verify),
             web.get("/v1/buffer/ledger/{node}", self._explain),
             web.get("/v1/buffer/export", self._export),
+            web.post("/v1/buffer/replays", self._replay),
+            web.delete("/v1/buffer/replays/{id}", self._cancel_replay),
         ]
 
     async def _status(self, request: web.Request) -> web.Response:
@@ -44,11 +46,11 @@ class BufferApi:
 
     async def _list(self, request: web.Request) -> web.Response:
         uplink = request.query.get("uplink")
-        if uplink is not None and uplink not in self._gateway.settings.uplink:
-            allowed = ", ".join(self._gateway.settings.uplink)
-            raise Wrong(404, f"uplink: {uplink!r} is none; allowed are {allowed}")
+        if uplink is not None:
+            self._check_uplink(uplink)
         limit = _number(request.query.get("limit", str(LISTED_DEFAULT)), "limit", LISTED_MAX)
-        found = await self._gateway.buffer.readings(await self._selection(request), uplink, limit)
+        selection = await self._selection(request.query)
+        found = await self._gateway.buffer.readings(selection, uplink, limit)
         return web.json_response([buffer_views.reading(each) for each in found])
 
     async def _verify(self, request: web.Request) -> web.Response:
@@ -60,7 +62,7 @@ class BufferApi:
         return web.json_response(buffer_views.explanation(shown))
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
-        selection = await self._selection(request)
+        selection = await self._selection(request.query)
         response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
         await response.prepare(request)
         try:
@@ -82,8 +84,31 @@ class BufferApi:
             else:
                 yield buffer_views.senml_lines(page, epoch, units_of)
 
-    async def _selection(self, request: web.Request) -> Selection:
-        query = request.query
+    async def _replay(self, request: web.Request) -> web.Response:
+        wanted = {name: str(value) for name, value in json_object(await request.read()).items()}
+        uplink = wanted.pop("uplink", "")
+        self._check_uplink(uplink)
+        selection = await self._selection(wanted)
+        job = await self._gateway.buffer.replay(uplink, selection, self._gateway.clock.unix_ms())
+        if job is None:
+            raise Wrong(409, f"too many replays of {uplink} wait already; see 'buffer status'")
+        return web.json_response(buffer_views.replay(job), status=202)
+
+    async def _cancel_replay(self, request: web.Request) -> web.Response:
+        number = _number(request.match_info["id"], "id")
+        job = await self._gateway.buffer.cancel_replay(number, self._gateway.clock.unix_ms())
+        if job is None:
+            raise Wrong(404, f"no replay {number}; see 'faubourg buffer status'")
+        if not job.is_cancelled:
+            raise Wrong(409, f"replay {number} was done before")
+        return web.json_response(buffer_views.replay(job))
+
+    def _check_uplink(self, uplink: str) -> None:
+        if uplink not in self._gateway.settings.uplink:
+            allowed = ", ".join(self._gateway.settings.uplink)
+            raise Wrong(404, f"uplink: {uplink!r} is none; allowed are {allowed}")
+
+    async def _selection(self, query: Mapping[str, str]) -> Selection:
         lane = query.get("lane")
         if lane is not None and lane not in LANES:
             raise Wrong(400, f"lane: {lane!r}; allowed are {' and '.join(LANES)}")

@@ -1,5 +1,6 @@
 """What the management API is asked: JSON objects as operations and commands, judged in words."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -107,3 +108,12 @@ def _refuse_unknown(body: dict[str, Any], known: set[str]) -> None:
             raise Wrong(400, f"{key}: unknown; allowed are {', '.join(sorted(known))}")
 
 
+def json_object(data: bytes) -> dict[str, Any]:
+    """Return the JSON object in a request's body; raises Wrong."""
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise Wrong(400, f"the body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise Wrong(400, "the body is not a JSON object")
+    return body

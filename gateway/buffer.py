@@ -9,12 +9,14 @@ from gateway.rows import Lane, StoredReading
 from gateway.status import StoreStatus, UplinkStatus
 from gateway.store import Store
 from gateway.store_explain import BootStory, Shed
+from gateway.store_replays import Replay
 from gateway.store_selection import Selection
 from gateway.store_verify import StoreCheck, StoreSize
 from gateway.uplinks.senml_pack import UnitsOf
 
 PAGE_MAX = 1000
 LISTED_MAX = 10_000
+REPLAYS_SHOWN_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class BufferStatus:
     uplinks: tuple[UplinkStatus, ...]
     missing: dict[str, int]  # by node
     damaged: dict[str, int]  # by node
+    replays: tuple[Replay, ...]  # the newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Buffer:
             uplinks,
             await status.readable(store.missing_by_node(), {}),
             await status.readable(store.set_aside_by_node(), {}),
+            tuple(await status.readable(store.replays(REPLAYS_SHOWN_MAX), ())),
         )
 
     async def readings(
@@ -90,6 +94,14 @@ class Buffer:
     async def verify(self) -> StoreCheck:
         """Check the whole file and every row."""
         return await self._store.verify()
+
+    async def replay(self, uplink: str, wanted: Selection, now_ms: int) -> Replay | None:
+        """Have `uplink` get again what it has had of `wanted`; None: too many jobs wait."""
+        return await self._store.add_replay(uplink, wanted, now_ms)
+
+    async def cancel_replay(self, number: int, now_ms: int) -> Replay | None:
+        """End a replay that has not ended; None: there is none of that number."""
+        return await self._store.finish_replay(number, now_ms, is_cancelled=True)
 
     async def explain(self, endpoint: str) -> Explanation:
         """Return what became of every number of a node."""

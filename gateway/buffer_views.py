@@ -13,6 +13,7 @@ from gateway.ledger import MISSING
 from gateway.names import json_reading
 from gateway.rows import StoredReading, lane_of
 from gateway.store_explain import BootStory
+from gateway.store_replays import Replay
 from gateway.store_values import to_columns
 from gateway.store_verify import StoreCheck
 from gateway.uplinks import senml_pack
@@ -39,6 +40,18 @@ def status(shown: BufferStatus, now_ms: int) -> dict[str, Any]:
         "store": api_views.store(shown.store),
         "uplinks": [api_views.uplink(each, now_ms) for each in shown.uplinks],
         "missing": shown.missing, "damaged": shown.damaged,
+        "replays": [replay(each) for each in shown.replays],
+    }
+
+
+def replay(job: Replay) -> dict[str, Any]:
+    """Return one replay: what it is of, and how far it has come."""
+    state = "under way" if job.finished_ms is None else "done"
+    return {
+        "id": job.id, "uplink": job.uplink, "state": "cancelled" if job.is_cancelled else state,
+        "node": job.endpoint, "first_id": job.first_id, "last_id": job.last_id,
+        "from_ms": job.from_ms, "to_ms": job.to_ms, "position": job.position, "end": job.end,
+        "resent": job.resent, "created_ms": job.created_ms, "finished_ms": job.finished_ms,
     }
 
 

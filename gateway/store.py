@@ -16,6 +16,7 @@ from gateway import (
     store_nodes,
     store_packs,
     store_readings,
+    store_replays,
     store_selection,
     store_verify,
 )
@@ -35,6 +36,7 @@ from gateway.rows import (
 from gateway.store_database import StoreError
 from gateway.store_explain import BootStory, Shed
 from gateway.store_file import StoreFile
+from gateway.store_replays import Replay
 from gateway.store_selection import Selection
 from gateway.store_tail import Tail
 from gateway.store_verify import StoreCheck, StoreSize
@@ -85,6 +87,7 @@ class Store:
         self._unix_ms = unix_ms or (lambda: self._start)
         self._start = 0
         self._listeners: list[Callable[[], None]] = []
+        self._replay_listeners: list[Callable[[str], None]] = []
         # Whoever deletes readings that an uplink may still want lets it forget.
         self._tail = Tail()
         self._file = StoreFile(
@@ -114,6 +117,10 @@ class Store:
     def call_on_readings(self, listener: Callable[[], None]) -> None:
         """Have `listener()` called whenever new readings are durable: uplinks wake up on it."""
         self._listeners.append(listener)
+
+    def call_on_replays(self, listener: Callable[[str], None]) -> None:
+        """Have `listener(uplink)` called whenever a replay of an uplink was added or ended."""
+        self._replay_listeners.append(listener)
 
     async def commit_pack(
         self,
@@ -227,6 +234,46 @@ class Store:
     async def backlog(self, uplink: str, lane: Lane) -> Backlog:
         """Return how much waits for `uplink` in `lane`."""
         return await self._read(store_readings.depth, uplink, lane)
+
+    async def add_replay(
+        self, uplink: str, wanted: Selection, now_ms: int
+    ) -> Replay | None:
+        """Add a job: `uplink` gets again what it has had of `wanted`, whatever its lane.
+
+        None: too many wait already.
+        """
+        replay = await self._write(store_replays.add, uplink, wanted, now_ms)
+        self._tell_of_replay(uplink)
+        return replay
+
+    async def next_replay(self, uplink: str) -> Replay | None:
+        """Return the oldest replay of `uplink` that has not ended."""
+        return await self._read(store_replays.next_of, uplink)
+
+    async def replays(self, limit: int) -> list[Replay]:
+        """Return the newest `limit` replays, newest first."""
+        return await self._read(store_replays.recent, limit)
+
+    async def proceed_replay(
+        self, number: int, position: int, resent: int, urgent: bool = False
+    ) -> None:
+        """Note that everything of a replay up to id `position` has gone again."""
+        arguments = (number, position, resent)
+        wait_ms = self._urgent_ms if urgent else self._measurement_ms
+        await self._write(store_replays.proceed, *arguments, wait_ms=wait_ms)
+
+    async def finish_replay(
+        self, number: int, now_ms: int, is_cancelled: bool = False
+    ) -> Replay | None:
+        """End a replay; return it as it is now, also one that had ended, None if there is none."""
+        replay = await self._write(store_replays.finish, number, now_ms, is_cancelled)
+        if replay is not None:
+            self._tell_of_replay(replay.uplink)
+        return replay
+
+    def _tell_of_replay(self, uplink: str) -> None:
+        for listener in self._replay_listeners:
+            listener(uplink)
 
     async def save_node(self, row: NodeRow) -> None:
         """Add or replace a node."""

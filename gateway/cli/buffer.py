@@ -47,9 +47,32 @@ def show_status(as_json: bool) -> None:
     print_table(("uplink", "urgent", "oldest", "measurements", "oldest", "state"),
                 [(u["name"], u["urgent"], age_text(u["urgent_age_s"]), u["measurements"],
                   age_text(u["measurements_age_s"]), u["state"]) for u in shown["uplinks"]])
+    if shown["replays"]:
+        print_table(("replay", "uplink", "of", "readings", "state", "since"),
+                    [_replay_row(job) for job in shown["replays"]])
     for word in ("missing", "damaged"):
         for endpoint, count in shown[word].items():
             click.echo(f"{word}: {count} of {endpoint}; see 'faubourg buffer explain {endpoint}'")
+
+
+def _replay_row(job: dict[str, Any]) -> tuple:
+    state = job["state"]
+    if state == "under way":
+        state = "waits"
+        if job["position"] < job["end"]:
+            state = f"at row {job['position']} of {job['end']}"
+    return (job["id"], job["uplink"], _replay_text(job), job["resent"], state,
+            local_time((job["finished_ms"] or job["created_ms"]) / 1000))
+
+
+def _replay_text(job: dict[str, Any]) -> str:
+    """Return what a replay is of, in words."""
+    parts = [short_endpoint(job["node"])] if job["node"] else []
+    if job["first_id"] is not None:
+        parts.append(f"rows {job['first_id']}-{job['last_id']}")
+    parts += [f"{word} {local_time(job[key] / 1000)}"
+              for word, key in (("from", "from_ms"), ("to", "to_ms")) if job[key] is not None]
+    return " ".join(parts) or "all"
 
 
 def _facts(shown: dict[str, Any]) -> list[tuple]:
@@ -74,12 +97,14 @@ def _size_text(size: int) -> str:
     return f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{size / 1000:.0f} KB"
 
 
+_lane = click.option("--lane", type=click.Choice(["urgent", "measurement"]),
+                     help="Only alarms and events, or only measurements.")
+
+
 def _selection(command):
     """Give a command the options that choose readings."""
     for option in reversed((
         click.option("--node", help="Only of this node."),
-        click.option("--lane", type=click.Choice(["urgent", "measurement"]),
-                     help="Only alarms and events, or only measurements."),
         click.option("--from", "from_ms", type=Moment(),
                      help="Taken at this time or later: 2026-11-27, or 2h for two hours ago."),
         click.option("--to", "to_ms", type=Moment(), help="Taken at this time or before."),
@@ -91,15 +116,20 @@ def _selection(command):
 
 def _query(ids: str | None, **wanted: Any) -> str:
     """Return the query of a selection; UsageError where `ids` is no range."""
+    return urlencode(_wanted(ids, **wanted))
+
+
+def _wanted(ids: str | None, **wanted: Any) -> dict[str, Any]:
     if ids is not None:
         first, dash, last = ids.partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             raise click.UsageError(f"--ids: {ids!r} is no range of ids; write 17-24, or 17.")
         wanted |= {"first_id": first, "last_id": last or first}
-    return urlencode({name: value for name, value in wanted.items() if value is not None})
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 @buffer.command("list")
+@_lane
 @_selection
 @click.option("--uplink", help="Only what this uplink has yet to get, in its order.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True,
@@ -223,6 +253,7 @@ def _shortened(ranges: list[str]) -> str:
 
 @buffer.command()
 @click.argument("file", type=click.Path(dir_okay=False))
+@_lane
 @_selection
 @click.option("--format", "file_format", type=click.Choice(["senml", "csv"]), default="senml",
               show_default=True, help="SenML JSON lines as the uplink 'file' writes them, or CSV.")
@@ -252,3 +283,34 @@ def export(file: str, file_format: str, force: bool, as_json: bool, ids: str | N
         print_json({"file": file, what: count, "bytes": whole.size})
     else:
         click.echo(f"{file}: {count} {what}, {_size_text(whole.size)}")
+
+
+@buffer.command()
+@click.option("--uplink", help="Which uplink gets the readings again.")
+@_selection
+@click.option("--cancel", "number", type=int, help="End the replay of this number instead.")
+@json_option
+def replay(uplink: str | None, number: int | None, as_json: bool,
+           ids: str | None, **wanted: Any) -> None:
+    """Send readings that an uplink has had to it once more, under the same ids.
+
+    A back end that keeps to the ids ignores what it has. It goes behind everything new, and
+    survives restarts; 'faubourg buffer status' shows how far it is.
+
+    \b
+    faubourg buffer replay --uplink city --from 2026-11-20
+    faubourg buffer replay --uplink city --node 0101 --ids 100000-200000
+    faubourg buffer replay --cancel 3
+    """
+    if (uplink is None) == (number is None):
+        raise click.UsageError("name either --uplink NAME, to begin a replay, or --cancel NUMBER.")
+    if number is not None:
+        job = api_client().delete("buffer", "replays", str(number))
+    else:
+        body = {"uplink": uplink, **_wanted(ids, **wanted)}
+        job = api_client().post("buffer", "replays", body=body)
+    if as_json:
+        print_json(job)
+        return
+    click.echo(f"replay {job['id']} of {_replay_text(job)} to {job['uplink']}: {job['state']}; "
+               f"{job['resent']} readings have gone")

@@ -2,7 +2,8 @@
 
 The cursor moves after fsync. A crash between the two leaves lines that the cursor does not know
 of: at the next start they are recognised by their row ids and not written again. So every reading
-stands in the file once, as long as the file is this gateway's alone.
+stands in the file once, as long as the file is this gateway's alone; and once more for each replay
+that holds it, which knows its own lines in the same way and those of others not at all.
 """
 
 import asyncio
@@ -20,6 +21,9 @@ from gateway.uplinks.senml_pack import Pack
 KEY_LABEL = "id"
 BATCH_PACKS_MAX = 200
 BATCH_CHARACTERS_MAX = 1 << 20
+
+# Row ids that stand in the file's end, by their origin.
+Written = dict[str, set[int]]
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +50,7 @@ class FileUplink:
         while True:
             try:
                 await self._pump.open()
-                written = await self._in_executor(self._lines.open, self._pump.epoch)
+                written = await self._in_executor(self._lines.open)
                 self.state, failures = "open", 0
                 await self._deliver(written)
             except (OSError, StoreError) as error:
@@ -60,7 +64,7 @@ class FileUplink:
                 await self._in_executor(self._lines.close)
             await asyncio.sleep(backoff_s(failures, self._random))
 
-    async def _deliver(self, written: set[int]) -> None:
+    async def _deliver(self, written: Written) -> None:
         while True:
             self._pump.wake.clear()
             await self._pump.refill()
@@ -75,7 +79,7 @@ class FileUplink:
             # One batch at a time is in doubt: the next begins when the cursor knows of this one.
             await self._pump.save(urgent=self._pump.is_behind)
 
-    def _next_batch(self, written: set[int]) -> tuple[list[tuple[LaneWindow, Pack]], list[str]]:
+    def _next_batch(self, written: Written) -> tuple[list[tuple[LaneWindow, Pack]], list[str]]:
         batch: list[tuple[LaneWindow, Pack]] = []
         lines: list[str] = []
         characters = 0
@@ -84,18 +88,20 @@ class FileUplink:
             if found is None:
                 break
             batch.append(found)
-            for line in self._lines_of(found[1], written):
+            for line in self._lines_of(*found, written):
                 lines.append(line)
                 characters += len(line)
         return batch, lines
 
-    def _lines_of(self, pack: Pack, written: set[int]) -> list[str]:
-        missing = tuple(each for each in pack.readings if each.id not in written)
+    def _lines_of(self, window: LaneWindow, pack: Pack, written: Written) -> list[str]:
+        epoch, replay = self._pump.epoch, self._pump.replay_of(window)
+        origin = f"{epoch}" if replay is None else f"{epoch}:replay-{replay}"
+        before = written.get(origin, ())
+        missing = tuple(each for each in pack.readings if each.id not in before)
         if not missing:
             return []
         pack = Pack(missing)
-        epoch = self._pump.epoch
-        labels = ((KEY_LABEL, pack.key(epoch)), (ROWS_LABEL, pack.row_key(epoch)))
+        labels = ((KEY_LABEL, pack.key(epoch)), (ROWS_LABEL, pack.row_key(origin)))
         return [self._pump.encode(pack, labels)]
 
     async def _in_executor(self, function: Callable, *arguments: object) -> object:

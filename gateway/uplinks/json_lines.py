@@ -1,7 +1,8 @@
 """A file of lines that survives a crash: appended and synced, rotated by size.
 
 Each line is one JSON array whose first record has a label "rows", "epoch:ranges" of the readings
-in it; from it a restart knows what was written before the crash and not yet noted elsewhere.
+in it, "epoch:replay-3:ranges" where replay 3 wrote it; from it a restart knows what was written
+before the crash and not yet noted elsewhere.
 """
 
 import json
@@ -26,11 +27,11 @@ class JsonLines:
         self._keep = keep
         self._file: int | None = None
 
-    def open(self, epoch: int) -> set[int]:
+    def open(self) -> dict[str, set[int]]:
         """Open the file, cut a torn last line off, and return the row ids in its last batch.
 
-        They are those of `epoch` only: ids of another store mean other readings. More ids than
-        the last batch's may be among them. Raises OSError.
+        They come by what stands before them in the label: ids of another store mean other
+        readings. More ids than the last batch's may be among them. Raises OSError.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
@@ -42,9 +43,10 @@ class JsonLines:
             os.ftruncate(self._file, start + whole)
         os.fsync(self._file)
         _sync_folder(self._path.parent)
-        rows: set[int] = set()
+        rows: dict[str, set[int]] = {}
         for line in tail[:whole].splitlines():
-            rows.update(_rows(line, epoch))
+            origin, ids = _rows(line)
+            rows.setdefault(origin, set()).update(ids)
         return rows
 
     def append(self, lines: Sequence[str]) -> None:
@@ -85,16 +87,13 @@ class JsonLines:
         return self._path.with_name(f"{self._path.name}.{number}")
 
 
-def _rows(line: bytes, epoch: int) -> list[int]:
-    """Return the row ids that a line of ours names; none of a line that is not ours."""
+def _rows(line: bytes) -> tuple[str, list[int]]:
+    """Return what a line of ours names, its origin and row ids; no ids of one that is not ours."""
     try:
-        label = json.loads(line)[0][ROWS_LABEL]
-        written_epoch, _, ranges = label.partition(":")
-        if written_epoch != str(epoch):
-            return []
-        return sequence_ranges.expand(sequence_ranges.parse(ranges))
+        origin, _, ranges = json.loads(line)[0][ROWS_LABEL].rpartition(":")
+        return origin, sequence_ranges.expand(sequence_ranges.parse(ranges))
     except (ValueError, LookupError, TypeError, AttributeError, DecodeError, RecursionError):
-        return []
+        return "", []
 
 
 def _sync_folder(folder: Path) -> None:

@@ -30,6 +30,11 @@ class LaneWindow:
         self._resting: dict[str, int] = {}
         self._refusals: dict[str, int] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        """Return whether everything that was loaded is delivered."""
+        return not self._open
+
     def room(self) -> int:
         """Return how many readings may be read ahead now."""
         return READ_AHEAD_MAX - len(self._open)

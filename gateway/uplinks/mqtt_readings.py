@@ -91,7 +91,9 @@ class ReadingSender:
             self._earn(now_ms)
             self._repeat(now_ms)
             while self._may_send(now_ms):
-                found = self._pump.next_pack(now_ms)
+                # A replay leaves half of the window to what comes meanwhile.
+                has_room = 2 * len(self._under_way) < self._window_max
+                found = self._pump.next_pack(now_ms, has_room)
                 if found is None:
                     break
                 self._send(*found)

@@ -9,6 +9,7 @@ from gateway.rows import IncidentRow, Lane
 from gateway.store import Store, StoreError
 from gateway.uplinks import senml_pack
 from gateway.uplinks.lane_window import LaneWindow
+from gateway.uplinks.replay import ReplayFeed
 from gateway.uplinks.senml_pack import Pack
 from gateway.uplinks.troubles import Troubles
 
@@ -29,7 +30,7 @@ def backoff_s(attempt: int, random: Callable[[], float]) -> float:
 
 
 class Pump:
-    """Feeds one uplink, `name` in the settings; urgent readings first.
+    """Feeds one uplink, `name` in the settings; urgent readings first, replays last.
 
     `wake` is set when there may be something new to do. `counters` says what went well and wrong.
     """
@@ -51,10 +52,13 @@ class Pump:
         self._windows: tuple[LaneWindow, ...] = ()
         self._saved: dict[Lane, int] = {}
         self._has_more = {lane: True for lane in Lane}
+        self._replay: ReplayFeed | None = None
+        self._are_replays_changed = True
         self._moved = asyncio.Event()
         # asyncio itself holds tasks by weak references only.
         self._notes: set[asyncio.Task] = set()
         store.call_on_readings(self._on_readings)
+        store.call_on_replays(self._on_replays)
 
     @property
     def epoch(self) -> int:
@@ -73,7 +77,14 @@ class Pump:
         cursors = [(lane, await self._store.cursor(self.name, lane)) for lane in Lane]
         self._windows = tuple(LaneWindow(lane, cursor) for lane, cursor in cursors)
         self._saved = dict(cursors)
+        self._replay = None
+        self._on_replays(self.name)
         self._on_readings()
+
+    def _on_replays(self, uplink: str) -> None:
+        if uplink == self.name:
+            self._are_replays_changed = True
+            self.wake.set()
 
     async def refill(self) -> None:
         """Read ahead where there is room."""
@@ -87,10 +98,35 @@ class Pump:
                 window.load(readings)
                 if len(readings) == READ_MAX:
                     self._has_more[window.lane] = True
+        await self._refill_replay()
 
-    def next_pack(self, now_ms: int) -> tuple[LaneWindow, Pack] | None:
-        """Return the next pack with its lane's window; the urgent lane's first."""
-        for window in self._windows:
+    async def _refill_replay(self) -> None:
+        if self._replay is not None and self._replay.is_over:
+            await self.save()
+            await self._store.finish_replay(self._replay.job.id, self._unix_ms())
+        if self._are_replays_changed:
+            self._are_replays_changed = False
+            job = await self._store.next_replay(self.name)
+            if job is None or self._replay is None or self._replay.job.id != job.id:
+                self._replay = None if job is None else ReplayFeed(job)
+        if self._replay is not None:
+            await self._replay.refill(self._store)
+            if self._replay.is_over:
+                self.wake.set()
+
+    def replay_of(self, window: LaneWindow) -> int | None:
+        """Return the number of the replay that `window` is of, or None if it is a lane's."""
+        is_replay = self._replay is not None and window is self._replay.window
+        return self._replay.job.id if is_replay else None
+
+    def next_pack(
+        self, now_ms: int, with_replay: bool = True
+    ) -> tuple[LaneWindow, Pack] | None:
+        """Return the next pack with its window; the urgent lane's first, a replay's last."""
+        windows = self._windows
+        if with_replay and self._replay is not None:
+            windows = (*windows, self._replay.window)
+        for window in windows:
             pack = window.next_pack(now_ms)
             if pack is not None:
                 return window, pack
@@ -102,7 +138,10 @@ class Pump:
 
     def next_timeout_ms(self) -> int | None:
         """Return when something that rests may be tried again."""
-        times = [window.next_timeout_ms() for window in self._windows]
+        windows = self._windows
+        if self._replay is not None:
+            windows = (*windows, self._replay.window)
+        times = [window.next_timeout_ms() for window in windows]
         return min((each for each in times if each is not None), default=None)
 
     def delivered(self, window: LaneWindow, pack: Pack) -> None:
@@ -110,8 +149,12 @@ class Pump:
         before = window.cursor
         window.delivered(pack)
         self.troubles.end(pack.endpoint)
-        self.counters["packs delivered"] += 1
-        self.counters["readings delivered"] += len(pack.readings)
+        if self.replay_of(window) is not None:
+            self._replay.resent += len(pack.readings)
+            self.counters["readings replayed"] += len(pack.readings)
+        else:
+            self.counters["packs delivered"] += 1
+            self.counters["readings delivered"] += len(pack.readings)
         if window.cursor != before:
             self._moved.set()
 
@@ -130,7 +173,9 @@ class Pump:
 
     @property
     def is_behind(self) -> bool:
-        """Return whether more is stored than is delivered."""
+        """Return whether more is stored than is delivered, or a replay is under way."""
+        if self._replay is not None:
+            return True
         is_open = any(window.cursor != window.last_read for window in self._windows)
         return is_open or any(self._has_more.values())
 
@@ -141,10 +186,14 @@ class Pump:
             for window in self._windows
             if window.cursor != self._saved[window.lane]
         }
-        advances = [
+        writes = [
             self._store.advance(self.name, lane, at, urgent) for lane, at in moved.items()
         ]
-        await asyncio.gather(*advances)
+        replay = self._replay
+        if replay is not None and replay.window.cursor != replay.job.position:
+            place = replay.window.cursor, replay.resent
+            writes.append(self._store.proceed_replay(replay.job.id, *place, urgent))
+        await asyncio.gather(*writes)
         self._saved.update(moved)
 
     def note(self, kind: str, detail: str) -> None:

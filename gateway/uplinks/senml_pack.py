@@ -65,9 +65,9 @@ class Pack:
         """
         return f"{self.boot_key(epoch)}:{sequence_ranges.render(self.numbers)}"
 
-    def row_key(self, epoch: int) -> str:
-        """Return "epoch:ranges" of the readings' ids in this gateway's store."""
-        return f"{epoch}:{sequence_ranges.render(each.id for each in self.readings)}"
+    def row_key(self, origin: int | str) -> str:
+        """Return "origin:ranges" of the readings' ids in this gateway's store."""
+        return f"{origin}:{sequence_ranges.render(each.id for each in self.readings)}"
 
 
 def travels_with(first: StoredReading, other: StoredReading) -> bool:
