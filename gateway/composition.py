@@ -64,6 +64,12 @@ def clock_of(settings: Settings) -> Clock:
     return SystemClock() if settings.gateway.time == "system" else NtpClock()
 
 
+def disk_free(folder: str) -> int:
+    """Return the bytes that are left for us on a folder's disk; raises OSError."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
 def transport_of(settings: Settings) -> UdpTransport:
     """Return the sockets that the settings ask for; `[::]` means IPv4 too."""
     host, port = peer_of(settings.gateway.listen)

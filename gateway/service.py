@@ -29,12 +29,14 @@ from gateway.composition import (
     UplinkBuilder,
     Uplinks,
     clock_of,
+    disk_free,
     listen_error,
     locked,
     peer_of,
     transport_of,
 )
 from gateway.fleet_view import LatestReadings, NodeView
+from gateway.housekeeping import Housekeeping
 from gateway.node_care import NodeCare
 from gateway.observations import Observations
 from gateway.operations import Operation, OperationResult, Operations, PathValue
@@ -52,9 +54,6 @@ from gateway.uplinks.mqtt import MqttUplink
 
 DATABASE = "faubourg.db"
 TICK_MAX_S = 60.0
-HOUSEKEEPING_S = 600.0
-DELETE_MAX = 2000
-FINISHED_COMMANDS_KEPT_MS = 30 * 24 * 3600 * 1000
 GC_THRESHOLDS = (10_000, 50, 1000)
 """A full collection of a loaded gateway stalls the event loop: rarer, since little is cyclic."""
 
@@ -92,6 +91,7 @@ class Gateway:
             measurement_ms=settings.commit.measurement_ms,
             vfs=vfs,
             unix_ms=clock.unix_ms,
+            size_bytes_max=settings.buffer.size_max_bytes,
         )
         limits = settings.limits
         self._sessions = Sessions(random.randbytes, limits.nodes_max, limits.awake_window_s * 1000)
@@ -120,7 +120,7 @@ class Gateway:
             await self.store.close()
             raise listen_error(self.settings.gateway.listen, error) from error
         loop = asyncio.get_running_loop()
-        serving = [self._tick(), self._keep_house(), self._watch.run()]
+        serving = [self._tick(), self._house.run(), self._watch.run()]
         serving += [uplink.run() for _, uplink in self._uplinks.values()]
         self._tasks = [loop.create_task(coroutine) for coroutine in serving]
         for session in list(self._sessions):
@@ -159,6 +159,9 @@ class Gateway:
             self._latest.take, self._presence.spoke,
         )  # fmt: skip
         self._watch = StoreWatch(self.store, self.clock, self._catch_up)
+        data = self.settings.gateway.data
+        self._house = Housekeeping(self.settings, self.store, self.clock,
+                                   lambda: disk_free(data))
         self._time = TimeService(self._operations, self.clock, self._now_ms)
         self.runner = CommandRunner(
             self._commands,
@@ -281,6 +284,7 @@ class Gateway:
             "commands": self.runner,
             "care": self._care,
             "store": self._watch,
+            "buffer": self._house,
         }
         return {
             f"{part}: {name}": count
@@ -346,21 +350,6 @@ class Gateway:
         if next_ms is None:
             return TICK_MAX_S
         return min(max(next_ms - self._now_ms(), 1) / 1000, TICK_MAX_S)
-
-    async def _keep_house(self) -> None:
-        """Delete what every uplink has and nobody will ask for again."""
-        names = list(self.settings.uplink)
-        while True:
-            await asyncio.sleep(HOUSEKEEPING_S)
-            now_ms = self.clock.unix_ms()
-            before_ms = now_ms - self.settings.limits.replay_window_h * 3600 * 1000
-            try:
-                while await self.store.delete_delivered(names, before_ms, DELETE_MAX):
-                    await asyncio.sleep(0)
-                before_ms = now_ms - FINISHED_COMMANDS_KEPT_MS
-                await self.store.delete_finished_commands(before_ms, DELETE_MAX)
-            except StoreError as error:
-                log.error("the store: %s", error)
 
 
 def run(settings_path: str) -> None:

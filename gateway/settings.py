@@ -79,6 +79,25 @@ class Limits(_Table):
     awake_window_s: Annotated[int, Meta(ge=1, le=3600)] = 93
 
 
+Hours = Annotated[int, Meta(ge=1, le=87_600)]
+
+
+class AgeMax(_Table):
+    """`[buffer.age_max_h]`: how old a reading may become, delivered or not, by its class."""
+
+    alarm: Hours = 87_600
+    event: Hours = 87_600
+    measurement: Hours = 87_600
+
+
+class Buffer(_Table):
+    """`[buffer]`: the bounds of the store, and what it leaves free of the disk."""
+
+    size_max_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 1 << 30
+    disk_reserve_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] = 64 << 20
+    age_max_h: AgeMax = AgeMax()
+
+
 class FileUplink(_Table):
     """`[uplink.NAME]` with `type = "file"`: SenML JSON lines."""
 
@@ -139,6 +158,7 @@ class Settings(_Table):
     management: Management = Management()
     commit: Commit = Commit()
     limits: Limits = Limits()
+    buffer: Buffer = Buffer()
     uplink: dict[str, Any] = {}  # by name: FileUplink or MqttUplink; none given: one file
 
 

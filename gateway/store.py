@@ -18,6 +18,7 @@ from gateway import (
     store_readings,
     store_replays,
     store_selection,
+    store_shed,
     store_verify,
 )
 from gateway.ledger import Statement
@@ -32,12 +33,14 @@ from gateway.rows import (
     Payload,
     ReadingRow,
     StoredReading,
+    lane_of,
 )
 from gateway.store_database import StoreError
 from gateway.store_explain import BootStory, Shed
 from gateway.store_file import StoreFile
 from gateway.store_replays import Replay
 from gateway.store_selection import Selection
+from gateway.store_shed import Shedding
 from gateway.store_tail import Tail
 from gateway.store_verify import StoreCheck, StoreSize
 
@@ -81,6 +84,7 @@ class Store:
         measurement_ms: int = 1000,
         vfs: str | None = None,
         unix_ms: Callable[[], int] | None = None,
+        size_bytes_max: int = 1 << 40,
     ) -> None:
         self._urgent_ms = urgent_ms
         self._measurement_ms = measurement_ms
@@ -90,8 +94,15 @@ class Store:
         self._replay_listeners: list[Callable[[str], None]] = []
         # Whoever deletes readings that an uplink may still want lets it forget.
         self._tail = Tail()
+        self.is_short = False  # the disk's reserve is reached: measurements are not taken
         self._file = StoreFile(
-            path, vfs, new_executor, self._unix_ms, self._on_commit, self._on_mended
+            path,
+            vfs,
+            new_executor,
+            self._unix_ms,
+            size_bytes_max,
+            on_commit=self._on_commit,
+            on_mended=self._on_mended,
         )
         self.health = self._file.health
 
@@ -135,8 +146,11 @@ class Store:
         or not the reading is still stored; without sequence by endpoint, path, time and value
         where the reading has its own time, else the whole pack by `payload`. `statement` is what
         the pack says of its node's journal. `urgent` packs wait for company at most `urgent_ms`,
-        others `measurement_ms`.
+        others `measurement_ms`. While the store `is_short`, packs of measurements alone raise
+        StoreError("reserve").
         """
+        if self.is_short and rows and all(_is_measurement(row) for row in rows):
+            raise StoreError("reserve", "what is left of the disk is for alarms and events")
         arguments = (tuple(rows), statement, payload, self._start)
         wait_ms = self._urgent_ms if urgent else self._measurement_ms
         return await self._write(store_packs.commit, *arguments, wait_ms=wait_ms)
@@ -177,6 +191,19 @@ class Store:
         """
         arguments = (tuple(uplinks), before_ms, limit)
         return await self._write(store_readings.delete_delivered, *arguments)
+
+    async def shed(
+        self, uplinks: Sequence[str], reading_class: int, before_ms: int, limit: int
+    ) -> Shedding:
+        """Delete the oldest readings of a class, received before `before_ms`, `limit` at most.
+
+        What one of `uplinks` lacks of them stands in the ledger.
+        """
+        arguments = (tuple(uplinks), reading_class, before_ms, limit, self._unix_ms())
+        shedding = await self._write(store_shed.shed, *arguments)
+        if shedding.deleted:
+            self._tail.forget()
+        return shedding
 
     async def boots(self, endpoint: str) -> list[BootStory]:
         """Return what became of every number that a node has given, boot by boot."""
@@ -378,3 +405,7 @@ class Store:
 
     async def _read(self, work: Callable[..., T], *arguments: object) -> T:
         return await self._file.read(work, *arguments)
+
+
+def _is_measurement(row: ReadingRow) -> bool:
+    return lane_of(row.reading_class) == Lane.MEASUREMENT

@@ -30,7 +30,7 @@ class StoreError(Exception):
     """The store could not do it; nothing of it counts as done.
 
     `reason`: "busy", "full", "io", "read-only", "cannot open", "damaged", "memory", "foreign",
-    "newer", "overloaded", "closed" or "rejected".
+    "newer", "reserve" (see `Store.commit_pack`), "overloaded", "closed" or "rejected".
     """
 
     def __init__(self, reason: str, detail: str) -> None:

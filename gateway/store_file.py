@@ -4,6 +4,7 @@ A file that turns out to be damaged is salvaged and replaced meanwhile; nobody n
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -11,7 +12,7 @@ from typing import TypeVar
 
 import apsw
 
-from gateway import store_aside, store_mark
+from gateway import store_aside, store_bounds, store_mark
 from gateway.store_database import StoreError, open_reader
 from gateway.store_health import StoreHealth
 from gateway.store_mark import Mark
@@ -35,6 +36,8 @@ class StoreFile:
         vfs: str | None,
         new_executor: Callable[[], Executor],
         unix_ms: Callable[[], int],
+        size_bytes_max: int,
+        *,
         on_commit: Callable[[list], None],
         on_mended: Callable[[], None],
     ) -> None:
@@ -42,6 +45,7 @@ class StoreFile:
         self._vfs = vfs
         self._new_executor = new_executor
         self._unix_ms = unix_ms
+        self._size_bytes_max = size_bytes_max
         self._on_commit = on_commit
         self._on_mended = on_mended
         self._executors: list[Executor] = []
@@ -68,7 +72,9 @@ class StoreFile:
         loop = asyncio.get_running_loop()
         await self._writer.close()
         await loop.run_in_executor(self._executors[1], self._reading.close)
-        await loop.run_in_executor(self._executors[0], self._writing.close)
+        # What the disk does not let it fold into the file stays in the log.
+        with contextlib.suppress(apsw.Error):
+            await loop.run_in_executor(self._executors[0], self._writing.close)
         for executor in self._executors:
             executor.shutdown()
 
@@ -126,8 +132,10 @@ class StoreFile:
         arguments = (self._path, self._vfs)
         connection, _ = await loop.run_in_executor(writing, open_sound, *arguments, now_ms)
         try:
+            await loop.run_in_executor(
+                writing, store_bounds.bound, connection, self._size_bytes_max)
             self._reading = await loop.run_in_executor(reading, open_reader, *arguments)
-        except StoreError:
+        except (StoreError, apsw.Error):
             await loop.run_in_executor(writing, connection.close)
             raise
         self.epoch = store_mark.of_store(connection).epoch

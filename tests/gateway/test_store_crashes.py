@@ -14,8 +14,6 @@ from tests.gateway.crash_workload import Workload, check
 STEPS = 60 if is_full_size() else 20
 SUBSETS = 12 if is_full_size() else 3
 SEEDS = range(40 if is_full_size() else 3)
-# The log is folded into the file every few commits, so that power fails in that too.
-CHECKPOINTS_OFTEN = ("wal_autocheckpoint = 12",)
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def disk():
 
 def cut_everywhere(folder, disk, seed, monkeypatch, pragmas=()):
     """Let a workload run, then check each state that a power cut could have left; count them."""
-    pragmas = (*store_database.WRITER_PRAGMAS, *CHECKPOINTS_OFTEN, *pragmas)
+    pragmas = (*store_database.WRITER_PRAGMAS, *pragmas)
     monkeypatch.setattr(store_database, "WRITER_PRAGMAS", pragmas)
     Workload(disk, seed).run(str(folder / "store.db"), STEPS)
     # It only spares the real disk below the work of syncing.
