@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -29,6 +30,11 @@ class GatewayProcess:
         text = Path(f"/proc/{self._process.pid}/status").read_text()
         fields = dict(line.split(":", 1) for line in text.splitlines())
         return int(fields["VmRSS"].split()[0]), int(fields["VmHWM"].split()[0])
+
+    def pin(self, core: int) -> None:
+        """Let all its threads run on one core only."""
+        for task in Path(f"/proc/{self._process.pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), {core})
 
     def check(self) -> None:
         """Raise RuntimeError if it runs no more."""

@@ -17,7 +17,6 @@ node has its answer.
 import argparse
 import asyncio
 import contextlib
-import functools
 import gc
 import os
 import sys
@@ -27,118 +26,18 @@ from pathlib import Path
 from random import SystemRandom
 
 from gateway import service, settings
-from gateway.coap_codec import code_text
 from gateway.coap_context import CoapContext
 from gateway.coap_server import GatewayResource, Incoming
 from gateway.coap_transport import UdpTransport
 from gateway.composition import UplinkBuilder, clock_of, transport_of
 from gateway.readings import Readings
-from protocol import coap_message as coap
-from protocol import senml
-from protocol.number import Decimal
-from protocol.senml import Record
 from tools import figures
+from tools.gateway_process import cpu_ns
+from tools.load_client import PACKS, UNIX_S, clients_of, packs_of, send_all
 
 CLIENTS = 64
 SERVERS = ("aiocoap", "coap", "decoding", "storing", "gateway")
 GOAL = 1.5
-UNIX_S = 1_765_000_000
-LINKS = b"</3/0>,</3303/0>,</3411/0>,</3416/0>,</3418/0>,</42800/0>"
-ANSWER_TIMEOUT_S = 5.0
-
-
-def temperatures(count: int, number: int) -> list[Record]:
-    """Return `count` readings of a thermometer, of which `number` is the first."""
-    return [
-        Record("/3303/0/5700", Decimal(2000 + each, -2), UNIX_S + each)
-        for each in range(number, number + count)
-    ]
-
-
-def lamp_report(number: int) -> list[Record]:
-    """Return what a lamp with a meter reports every quarter of an hour."""
-    values = {
-        "/3416/0/3": number % 101,
-        "/3416/0/15": Decimal(number, -2),
-        "/3418/0/1": 228 + number % 5,
-        "/3418/0/2": Decimal(26 + number % 3, -2),
-        "/3418/0/4": Decimal(597 + number % 11, -1),
-        "/3418/0/5": Decimal(93 + number % 4, -2),
-        "/3418/0/6": Decimal(9 * number, -1),
-    }
-    return [Record(name, value, UNIX_S + number) for name, value in values.items()]
-
-
-# By what a pack is: what makes its readings, from the sequence number of the first.
-PACKS = {
-    "1 reading": functools.partial(temperatures, 1),
-    "8 readings": functools.partial(temperatures, 8),
-    "a lamp's report": lamp_report,
-}
-
-
-class LoadClient(asyncio.DatagramProtocol):
-    """One registered client; sends packs one after the other."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._mid = 0
-        self._sequence = 0
-        self._answer: asyncio.Future | None = None
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
-        self.transport = transport
-
-    def datagram_received(self, data: bytes, address: tuple) -> None:
-        message = coap.decode(data)
-        if coap.is_request(message.code):
-            # The gateway asks what it is; in this bench nothing is served.
-            refusal = coap.Message(coap.ACK, coap.NOT_FOUND, message.mid, message.token)
-            self.transport.sendto(coap.encode(refusal))
-        elif self._answer is not None and not self._answer.done():
-            self._answer.set_result(data)
-
-    async def register(self) -> None:
-        """Register; a server that has no /rd says so, and is none the worse for it."""
-        options = [(coap.URI_PATH, b"rd"), (coap.CONTENT_FORMAT, b"\x28")]
-        options += [(coap.URI_QUERY, b"ep=bench%d" % self._number), (coap.URI_QUERY, b"lt=3600")]
-        options += [
-            (coap.URI_QUERY, b"lwm2m=1.1"),
-            (coap.URI_QUERY, b"b=U"),
-            (coap.URI_QUERY, b"Q"),
-        ]
-        await self._ask(options, LINKS)
-
-    async def send(self, kind: str) -> None:
-        """Send one of PACKS. Raises RuntimeError if it is not answered 2.04."""
-        options = [(coap.URI_PATH, b"dp"), (coap.CONTENT_FORMAT, b"\x70")]
-        answer = await self._ask(options, self._pack(kind))
-        if answer[1] != coap.CHANGED:
-            raise RuntimeError(f"a Send was answered {code_text(answer[1])} {answer[6:]!r}")
-
-    def _pack(self, kind: str) -> bytes:
-        first = self._sequence + 1
-        readings = PACKS[kind](first)
-        self._sequence += len(readings)
-        ranges = f"{first}-{self._sequence}"
-        journal = {"/42800/0/0": 1, "/42800/0/1": ranges, "/42800/0/2": first}
-        records = [Record(name, value) for name, value in journal.items()]
-        return senml.encode_cbor(records + readings)
-
-    async def _ask(self, options: list[tuple[int, bytes]], payload: bytes) -> bytes:
-        self._mid = self._mid + 1 & 0xFFFF
-        token = self._mid.to_bytes(2, "big")
-        message = coap.Message(coap.CON, coap.POST, self._mid, token, options, payload)
-        self._answer = asyncio.get_running_loop().create_future()
-        self.transport.sendto(coap.encode(message))
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            return await self._answer
-
-
-def cpu_ns(pid: int) -> int:
-    """Return the CPU time that every thread of a process has used."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
 
 
 @contextlib.asynccontextmanager
@@ -163,37 +62,15 @@ async def measure(sends: int, rounds: int, kind: str) -> dict[str, list[float]]:
         for name in SERVERS:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="faubourg-bench-"))
             pid, port = await stack.enter_async_context(server(name, folder))
-            running[name] = pid, await clients_of(port)
+            running[name] = pid, await clients_of(port, CLIENTS)
         for number in range(rounds + 1):
             for name, (pid, clients) in running.items():
+                packs = packs_of(clients, sends, kind)
                 before_ns = cpu_ns(pid)
-                await send_all(clients, sends, kind)
+                await send_all(clients, packs)
                 if number:  # the first round warms up
                     spent[name].append((cpu_ns(pid) - before_ns) / 1000 / sends)
     return spent
-
-
-async def clients_of(port: int) -> list[LoadClient]:
-    """Return registered clients of the server on `port`."""
-    loop = asyncio.get_running_loop()
-    clients = []
-    for number in range(CLIENTS):
-        _, client = await loop.create_datagram_endpoint(
-            lambda number=number: LoadClient(number), remote_addr=("127.0.0.1", port)
-        )
-        await client.register()
-        clients.append(client)
-    return clients
-
-
-async def send_all(clients: list[LoadClient], sends: int, kind: str) -> None:
-    """Send `sends` packs, as many from each client."""
-
-    async def one(client: LoadClient) -> None:
-        for _ in range(sends // len(clients)):
-            await client.send(kind)
-
-    await asyncio.gather(*(one(client) for client in clients))
 
 
 async def serve_aiocoap() -> None:

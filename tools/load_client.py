@@ -1,0 +1,131 @@
+"""A load for a gateway: registered clients that send packs with a journal, one at a time each."""
+
+import asyncio
+import functools
+
+from gateway.coap_codec import code_text
+from protocol import coap_message as coap
+from protocol import senml
+from protocol.number import Decimal
+from protocol.senml import Record
+
+UNIX_S = 1_765_000_000
+LINKS = b"</3/0>,</3303/0>,</3411/0>,</3416/0>,</3418/0>,</42800/0>"
+ANSWER_TIMEOUT_S = 30.0
+
+
+def temperatures(count: int, number: int) -> list[Record]:
+    """Return `count` readings of a thermometer, of which `number` is the first."""
+    return [
+        Record("/3303/0/5700", Decimal(2000 + each, -2), UNIX_S + each)
+        for each in range(number, number + count)
+    ]
+
+
+def lamp_report(number: int) -> list[Record]:
+    """Return what a lamp with a meter reports every quarter of an hour."""
+    values = {
+        "/3416/0/3": number % 101,
+        "/3416/0/15": Decimal(number, -2),
+        "/3418/0/1": 228 + number % 5,
+        "/3418/0/2": Decimal(26 + number % 3, -2),
+        "/3418/0/4": Decimal(597 + number % 11, -1),
+        "/3418/0/5": Decimal(93 + number % 4, -2),
+        "/3418/0/6": Decimal(9 * number, -1),
+    }
+    return [Record(name, value, UNIX_S + number) for name, value in values.items()]
+
+
+# By what a pack is: what makes its readings, from the sequence number of the first.
+PACKS = {
+    "1 reading": functools.partial(temperatures, 1),
+    "8 readings": functools.partial(temperatures, 8),
+    "a lamp's report": lamp_report,
+}
+
+
+class LoadClient(asyncio.DatagramProtocol):
+    """One registered client; sends packs one after the other."""
+
+    def __init__(self, number: int, is_queue_mode: bool = True) -> None:
+        self._number = number
+        self._is_queue_mode = is_queue_mode
+        self._mid = 0
+        self._sequence = 0
+        self._answer: asyncio.Future | None = None
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, address: tuple) -> None:
+        message = coap.decode(data)
+        if coap.is_request(message.code):
+            # The gateway asks what it is; in this bench nothing is served.
+            refusal = coap.Message(coap.ACK, coap.NOT_FOUND, message.mid, message.token)
+            self.transport.sendto(coap.encode(refusal))
+        elif self._answer is not None and not self._answer.done():
+            self._answer.set_result(data)
+
+    async def register(self) -> None:
+        """Register; a server that has no /rd says so, and is none the worse for it."""
+        options = [(coap.URI_PATH, b"rd"), (coap.CONTENT_FORMAT, b"\x28")]
+        options += [(coap.URI_QUERY, b"ep=bench%d" % self._number), (coap.URI_QUERY, b"lt=3600")]
+        options += [(coap.URI_QUERY, b"lwm2m=1.1"), (coap.URI_QUERY, b"b=U")]
+        options += [(coap.URI_QUERY, b"Q")] if self._is_queue_mode else []
+        await self._ask(options, LINKS)
+
+    def pack(self, kind: str) -> bytes:
+        """Return the payload of the next one of PACKS."""
+        first = self._sequence + 1
+        readings = PACKS[kind](first)
+        self._sequence += len(readings)
+        ranges = f"{first}-{self._sequence}"
+        journal = {"/42800/0/0": 1, "/42800/0/1": ranges, "/42800/0/2": first}
+        journal |= {"/42800/0/4": self._sequence, "/42800/0/5": 1}
+        records = [Record(name, value) for name, value in journal.items()]
+        return senml.encode_cbor(records + readings)
+
+    async def send(self, payload: bytes) -> None:
+        """Send a pack. Raises RuntimeError if it is not answered 2.04."""
+        options = [(coap.URI_PATH, b"dp"), (coap.CONTENT_FORMAT, b"\x70")]
+        answer = await self._ask(options, payload)
+        if answer[1] != coap.CHANGED:
+            raise RuntimeError(f"a Send was answered {code_text(answer[1])} {answer[6:]!r}")
+
+    async def _ask(self, options: list[tuple[int, bytes]], payload: bytes) -> bytes:
+        self._mid = self._mid + 1 & 0xFFFF
+        token = self._mid.to_bytes(2, "big")
+        message = coap.Message(coap.CON, coap.POST, self._mid, token, options, payload)
+        self._answer = asyncio.get_running_loop().create_future()
+        self.transport.sendto(coap.encode(message))
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            return await self._answer
+
+
+async def clients_of(port: int, count: int, is_queue_mode: bool = True) -> list[LoadClient]:
+    """Return registered clients of the server on `port`."""
+    loop = asyncio.get_running_loop()
+    clients = []
+    for number in range(count):
+        _, client = await loop.create_datagram_endpoint(
+            lambda number=number: LoadClient(number, is_queue_mode),
+            remote_addr=("127.0.0.1", port),
+        )
+        await client.register()
+        clients.append(client)
+    return clients
+
+
+async def send_all(clients: list[LoadClient], packs: list[list[bytes]]) -> None:
+    """Send each client's packs, one at a time each; returns when all are acknowledged."""
+
+    async def one(client: LoadClient, payloads: list[bytes]) -> None:
+        for payload in payloads:
+            await client.send(payload)
+
+    await asyncio.gather(*map(one, clients, packs))
+
+
+def packs_of(clients: list[LoadClient], count: int, kind: str) -> list[list[bytes]]:
+    """Return `count` of PACKS in all, as many of each client."""
+    return [[client.pack(kind) for _ in range(count // len(clients))] for client in clients]
