@@ -35,7 +35,7 @@ KEYS, NAMES, URGENT = (
 EPOCH = "epoch"
 # Of several versions of a row the one that has come furthest counts.
 _RANKS = {"cursors": "reading_id", "counters": "value", "boots": "changed_ms",
-          "nodes": "seen_ms", "commands": "attempts"}
+          "nodes": "seen_ms", "commands": "attempts", "replays": "position"}
 
 
 @dataclass(frozen=True, slots=True)
