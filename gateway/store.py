@@ -6,7 +6,7 @@ file cannot be read or written; then nothing of it has happened.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import TypeVar
 
 from gateway import (
@@ -36,6 +36,7 @@ from gateway.rows import (
     lane_of,
 )
 from gateway.store_database import StoreError
+from gateway.store_executors import InlineExecutor, one_thread
 from gateway.store_explain import BootStory, Shed
 from gateway.store_file import StoreFile
 from gateway.store_replays import Replay
@@ -49,24 +50,6 @@ __all__ = ["InlineExecutor", "Store", "StoreError", "one_thread"]
 T = TypeVar("T")
 
 SET_ASIDE_TRIES_MAX = 3
-
-
-def one_thread() -> Executor:
-    """Return an executor with one thread: the store asks for two, to write and to read."""
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-
-
-class InlineExecutor(Executor):
-    """Runs everything at once in the caller's thread: in virtual time threads would lose it."""
-
-    def submit(self, function: Callable, /, *arguments: object, **keywords: object) -> Future:
-        """Return the finished future of `function(...)`."""
-        future: Future = Future()
-        try:
-            future.set_result(function(*arguments, **keywords))
-        except BaseException as error:  # noqa: B902 - as an executor must, whatever it was
-            future.set_exception(error)
-        return future
 
 
 class Store:

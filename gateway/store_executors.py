@@ -1,0 +1,22 @@
+"""Where the store's works run: each in a thread of its own, or inline in virtual time."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+
+
+def one_thread() -> Executor:
+    """Return an executor with one thread: the store asks for two, to write and to read."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+
+class InlineExecutor(Executor):
+    """Runs everything at once in the caller's thread: in virtual time threads would lose it."""
+
+    def submit(self, function: Callable, /, *arguments: object, **keywords: object) -> Future:
+        """Return the finished future of `function(...)`."""
+        future: Future = Future()
+        try:
+            future.set_result(function(*arguments, **keywords))
+        except BaseException as error:  # noqa: B902 - as an executor must, whatever it was
+            future.set_exception(error)
+        return future
