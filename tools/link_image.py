@@ -20,6 +20,8 @@ import ast
 import copy
 from collections import Counter
 
+from tools.link_classes import Relations, classes_derived_from
+from tools.link_groups import groups
 from tools.link_names import Renamer, SuperCalls
 from tools.link_scopes import (
     CORE,
@@ -70,6 +72,7 @@ class Linker:
             self._find_definitions(name, tree, f"m{number}")
         self.classes = {key: each for key, each in self.definitions.items()
                         if isinstance(each.statement, ast.ClassDef)}
+        self.relations = Relations(self.classes.values(), self._used)
         self._name_classes()
         self.keywords = {node.arg for tree in (*self.trees.values(), *self.kept.values())
                          for node in ast.walk(tree) if isinstance(node, ast.keyword)}
@@ -78,6 +81,7 @@ class Linker:
         self.keywords |= words_of_strings((*self.trees.values(), *self.kept.values()))
         self._share_private_names()
         self._keep_what_importing_needs()
+        self._split_modules()
         self._choose_methods()
         self._name_overlaid()
 
@@ -126,7 +130,7 @@ class Linker:
         for tree in self.trees.values():
             public.update(node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
                           and getattr(node.value, "id", None) != "self")
-        for family in self._families():
+        for family in self.relations.families:
             names = {name for each in family for name in private_attributes(each.statement)}
             spelling = {name: f"_s{number}_"
                         for number, name in enumerate(sorted(names - public))}
@@ -174,28 +178,43 @@ class Linker:
                 return self.resolve(holder[1], node.attr)
         return None
 
+    def _split_modules(self) -> None:
+        """Part what a module puts aside by who uses it."""
+        used = self._used_elsewhere()
+        for module in self.trees:
+            aside = {name: found for (of, name), found in self.definitions.items()
+                     if of == module and found.place != CORE}
+            bodies = {name: found.statement for name, found in aside.items()}
+            entries = {name for of, name in used if of == module}
+            for number, names in enumerate(groups(bodies, entries)):
+                for name in names:
+                    aside[name].place += f"_{number}"
+
+    def _used_elsewhere(self) -> set[tuple[str, str]]:
+        """Return (module, name) of what is used by more than what its module puts aside."""
+        used = set()
+        for module, tree in (self.trees | self.kept).items():
+            for statement in tree.body:
+                is_aside = any(self.definitions[module, name].place != CORE
+                               for name in bound_by(statement) if module in self.trees)
+                for node in ast.walk(statement):
+                    found = self._used(module, node)
+                    if isinstance(found, Definition) and not (
+                            is_aside and found.module == module):
+                        used.add((found.module, found.name))
+        return used
+
     # Classes
-
-    def bases(self, found: Definition) -> list[Definition] | None:
-        """Return the classes of ours that `found` derives from; None if it has a foreign base."""
-        bases = [self._used(found.module, base) for base in found.statement.bases]
-        return bases if all(isinstance(base, Definition) for base in bases) else None
-
-    def lineage(self, found: Definition) -> list[Definition]:
-        """Return the class and its ancestors, as methods are looked for."""
-        order = [found]
-        for base in self.bases(found) or ():
-            order += [each for each in self.lineage(base) if each not in order]
-        return order
 
     def _choose_methods(self) -> None:
         """Find for each class the methods that are put aside."""
         self.aside: dict[str, set[str]] = {}
         # Names that a class or one of its relatives cannot put aside.
-        outside = self._derived_outside()
-        for family in self._families():
+        outside = {each.spelling for name, tree in self.kept.items()
+                   for each in classes_derived_from(name, tree, self._used)}
+        for family in self.relations.families:
             kept = set(BUILT_IN)
-            is_foreign = any(self.bases(each) is None or each.spelling in outside
+            is_foreign = any(self.relations.bases(each) is None or each.spelling in outside
                              for each in family)
             for each in family:
                 for method in methods(each.statement):
@@ -224,29 +243,6 @@ class Linker:
     def _may_go(self, found, method) -> bool:
         is_special = method.name.startswith("__") and method.name != "__init__"
         return not is_special and not method.decorator_list
-
-    def _families(self) -> list[list[Definition]]:
-        groups: list[list[Definition]] = []
-        for found in self.classes.values():
-            related = [group for group in groups
-                       if any(each in group for each in self.lineage(found))]
-            merged = [each for group in related for each in group] + [found]
-            groups = [group for group in groups if group not in related] + [merged]
-        return groups
-
-    def owner(self, found: Definition, name: str) -> Definition | None:
-        """Return the class of the lineage of `found` that defines the method `name`."""
-        for each in self.lineage(found):
-            if any(method.name == name for method in methods(each.statement)):
-                return each
-        return None
-
-    def _derived_outside(self) -> set[str]:
-        """Return the spellings of the classes from which modules that are kept derive theirs."""
-        used = [self._used(name, base) for name, tree in self.kept.items()
-                for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
-                for base in node.bases]
-        return {each.spelling for each in used if isinstance(each, Definition)}
 
     # Making the files
 
@@ -321,27 +317,23 @@ class Linker:
         return [statement]
 
     def _is_overlaid(self, found) -> bool:
-        has_any = any(self.aside[each.spelling] for each in self._family(found))
-        return has_any and not self.bases(found)
-
-    def _family(self, found):
-        return next(group for group in self._families() if found in group)
+        has_any = any(self.aside[each.spelling] for each in self.relations.family(found))
+        return has_any and not self.relations.bases(found)
 
     def _make_class_overlays(self, found) -> None:
-        names = {name for each in self.lineage(found) for name in self.aside[each.spelling]}
-        is_overlaid = any(self._is_overlaid(each) for each in self.lineage(found))
-        if is_overlaid and not self.owner(found, "__init__"):
+        lineage, owner = self.relations.lineage(found), self.relations.owner
+        names = {name for each in lineage for name in self.aside[each.spelling]}
+        if any(map(self._is_overlaid, lineage)) and not owner(found, "__init__"):
             self._add(AT + found.spelling, found.module,
                       ast.parse(f"def {CONSTRUCTOR}(self): pass").body[0], True)
         for name in sorted(names - {"__init__"}):
-            owner = self.owner(found, name)
-            self.add_method(AT + name, owner, name, owner.spelling)
-            if owner is not found:
-                alias = f"{found.spelling} = {owner.spelling}"
+            holder = owner(found, name)
+            self.add_method(AT + name, holder, name, holder.spelling)
+            if holder is not found:
+                alias = f"{found.spelling} = {holder.spelling}"
                 self.overlays[AT + name].body.append(ast.parse(alias).body[0])
         if "__init__" in names:
-            self.add_method(AT + found.spelling, self.owner(found, "__init__"), "__init__",
-                            CONSTRUCTOR)
+            self.add_method(AT + found.spelling, owner(found, "__init__"), "__init__", CONSTRUCTOR)
 
     def add_method(self, overlay, owner, name, spelling) -> None:
         """Put the method `name` of `owner` into `overlay` as a function, unless it is there."""

@@ -19,14 +19,13 @@ class SuperCalls(ast.NodeTransformer):
         holder = None
         if isinstance(target.value, ast.Call) and getattr(target.value.func, "id", "") == "super":
             name = target.attr
-            holder = next(self.linker.owner(each, name) for each in
-                          self.linker.lineage(self.class_)[1:] if self.linker.owner(each, name))
+            holder = self.linker.relations.owner_above(self.class_, name)
             node.args.insert(0, ast.Name("self", ast.Load()))
         elif isinstance(target.value, ast.Name):
             named = self.linker.resolve(self.class_.module, target.value.id)
             if isinstance(named, Definition) and isinstance(named.statement, ast.ClassDef):
                 # A class that is called by its name: `Client.__init__(self)`.
-                holder = self.linker.owner(named, target.attr)
+                holder = self.linker.relations.owner(named, target.attr)
         if holder is None:
             return node
         if target.attr in self.linker.aside[holder.spelling]:

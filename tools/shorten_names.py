@@ -1,10 +1,11 @@
-"""Give the names of a node's code short spellings, before its modules are compiled.
+"""Give the names of a node's code other spellings, before its modules are compiled.
 
-MicroPython keeps every name of imported code on the heap: functions, classes, arguments and
-attributes took a fifth of a node's heap. `shorten` respells them, everywhere alike. Whatever may
-be spoken of from outside keeps its name: what a string, an f-string or a file that is not
-shortened mentions, and all that Python, its types and the modules of the device call so.
-Tracebacks keep files and lines.
+MicroPython keeps every name of imported code on the heap, if it has not got it in read-only
+memory: functions, classes, arguments and attributes took a fifth of a node's heap. `shorten`
+respells them, everywhere alike: as names that every MicroPython has and the code does not use
+(tools/interpreter_names.txt), then as short ones. Whatever may be spoken of from outside keeps its
+name: what a string, an f-string or a file that is not shortened mentions, and all that Python, its
+types and the modules of the device call so. Tracebacks keep files and lines.
 """
 
 import ast
@@ -26,6 +27,8 @@ import sys
 import time
 import tokenize
 
+from tools import interpreter_names
+
 # Their attributes keep their names; MicroPython's own ones occur in adapters only.
 FOREIGN = (builtins, binascii, errno, gc, hashlib, json, socket, struct, sys, time,
            bytearray, bytes, collections.deque, dict, float, int, list, memoryview, set, str,
@@ -34,21 +37,39 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 AT = "@"
 # Modules that every MicroPython has: no file may be called so.
 BUILT_IN = {"gc", "io", "os", "re", "sys", "usb", "esp", "aes", "ssl", "tls"}
+# What a file, a class or an error of ours must not be called, for MicroPython finds a meaning in
+# it: its modules, what its compiler looks for, and what an exception has.
+MEANT = frozenset(
+    "args array asyncio binascii bluetooth boot btree builtins bytecode cmath collections const"
+    " core cryptolib deflate dht ds18x20 errno esp esp32 espnow ffi framebuf function gc hashlib"
+    " heapq io jni json lwip machine main math micropython mip module mpy native neopixel"
+    " network ntptime onewire os platform ptr ptr16 ptr32 ptr8 random re requests select socket"
+    " ssl struct termios time tls uasyncio uctypes uint usys value vfs viper websocket".split())
+
+
+def spare_names(texts) -> list[str]:
+    """Return the names that cost no heap and that no one of `texts` has, the shortest first."""
+    used = {word for text in texts for word in WORD.findall(text)}
+    used |= MEANT.union(keyword.kwlist, keyword.softkwlist, dir(builtins))
+    return [word for word in interpreter_names.listed() if word not in used]
 
 
 def shorten(sources: dict[str, str], kept: list[str]) -> dict[str, str]:
-    """Return `sources` (by dotted module name) with shorter names.
+    """Return `sources` (by dotted module name) with names that take less.
 
     What stands behind a `@` in the name of a module is a name of the code: it is respelled, too.
     `kept` are the texts of the other files that the same node runs.
     """
     trees = {name: ast.parse(text) for name, text in sources.items()}
     fixed = fixed_names(sources, trees, kept)
-    private = {name: private_names(trees, name) - fixed for name in trees}
+    known = named_elsewhere(trees)
+    private = {name: private_names(tree, known) - fixed for name, tree in trees.items()}
     shared = {word for tree in trees.values() for word in defined_names(tree)}
     shared -= fixed.union(*private.values())
     uses = collections.Counter(word for text in sources.values() for word in WORD.findall(text))
-    fresh = (word for word in spellings() if word not in uses and word not in fixed)
+    short = (word for word in spellings() if word not in uses and word not in fixed)
+    spare = spare_names([*sources.values(), *kept, *sources])
+    fresh = itertools.chain(spare, (word for word in short if word not in spare))
     # Names that only their module knows are respelled alike in every module.
     common = list(itertools.islice(fresh, max(map(len, private.values()), default=0)))
     spelling = dict(zip(sorted(shared, key=lambda word: (-uses[word], word)), fresh))
@@ -127,20 +148,24 @@ def bound_names(body):
                 yield node.id
 
 
-def private_names(trees, name) -> set[str]:
-    """Return the module's own names that no other module imports and nobody has as attribute."""
-    tree = trees[name]
-    own = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    own |= set(bound_names(tree.body))
+def named_elsewhere(trees) -> set[str]:
+    """Return the names that are imported, or are an attribute or an argument anywhere."""
     known = set()
-    for other in trees.values():
-        for node in ast.walk(other):
+    for tree in trees.values():
+        for node in ast.walk(tree):
             if isinstance(node, ast.Attribute):
                 known.add(node.attr)
             elif isinstance(node, ast.alias):
                 known.update((node.name, node.asname))
             elif isinstance(node, (ast.arg, ast.keyword)):
                 known.add(node.arg)
+    return known
+
+
+def private_names(tree, known: set[str]) -> set[str]:
+    """Return the module's own names that no other module imports and nobody has as attribute."""
+    own = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    own |= set(bound_names(tree.body))
     inner = {node.name for parent in ast.walk(tree) if isinstance(parent, ast.ClassDef)
              for node in parent.body if isinstance(node, ast.FunctionDef)}
     return {word for word in own - known - inner if word.startswith("_")}

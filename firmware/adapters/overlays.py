@@ -8,8 +8,8 @@ reads each once.
 import gc
 import sys
 
-# Below this, what is not running is forgotten. A request and its answer need as much.
-ROOM_MIN = 12288
+# Below this, what is not running is forgotten. What a call makes of its own needs as much.
+ROOM_MIN = 6144
 # To ask for the room takes time: after so many uses, and before each import.
 USES_MAX = 32
 
@@ -18,26 +18,50 @@ class Overlays:
     """The modules of seldom used code that are on the heap now."""
 
     def __init__(self):
-        self._loaded = {}
+        self._recent = {}
+        # What was not used since the heap was short last: the first to go.
+        self._older = {}
         self._uses = 0
 
     def module(self, name):
         """Return the module `name`."""
-        module = self._loaded.get(name)
+        module = self._recent.get(name)
         self._uses += 1
         if module is None or self._uses > USES_MAX:
-            self._uses = 0
-            if gc.mem_free() < ROOM_MIN:
-                self._loaded.clear()
-                gc.collect()
+            self._make_room()
         if module is None:
-            module = self._loaded[name] = __import__(name)
-            # Else it would stay for ever.
-            del sys.modules[name]
+            module = self._older.get(name) or self._load(name)
+            self._recent[name] = module
+        return module
+
+    def _make_room(self):
+        self._uses = 0
+        if gc.mem_free() < ROOM_MIN:
+            gc.collect()
+            if gc.mem_free() < ROOM_MIN:
+                self.forget()
+
+    def forget(self):
+        """Forget what was not used of late; called again, all that is not running."""
+        # Emptied, not replaced: the collector takes a stale word on the stack for a reference.
+        self._older.clear()
+        self._older, self._recent = self._recent, self._older
+        gc.collect()
+
+    def _load(self, name):
+        try:
+            module = __import__(name)
+        except MemoryError:
+            self.forget()
+            self.forget()
+            module = __import__(name)
+        # Else it would stay for ever.
+        del sys.modules[name]
         return module
 
 
-overlay = Overlays().module
+overlays = Overlays()
+overlay = overlays.module
 
 
 class Overlaid:

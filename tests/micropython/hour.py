@@ -16,6 +16,9 @@ from firmware.hardware import MeterReading  # noqa: E402
 from firmware.node import Node  # noqa: E402
 from protocol.settings import Settings  # noqa: E402
 
+PIECE = 32
+say = sys.stdout.write
+
 
 class Board:
     """A board of any furniture: every role in one object, to take little of the heap."""
@@ -115,10 +118,13 @@ def main(furniture):
             node.handle_timeout(now_ms)
         while node.next_event():
             pass
-        answer = [str(node.next_timeout_ms())]
+        say("@result " + str(node.next_timeout_ms()))
         for datagram, _ in node.datagrams_to_send():
-            answer.append(hexlify(datagram).decode())
-        print("@result " + " ".join(answer))
+            say(" ")
+            for index in range(0, len(datagram), PIECE):
+                # A datagram as a whole goes to a socket as it is.
+                say(hexlify(datagram[index:index + PIECE]).decode())
+        say("\n")
 
 
 main(sys.argv[1])
