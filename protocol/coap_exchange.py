@@ -74,12 +74,14 @@ class _Transmission:
 class _Reception:
     """A message of a peer, and our answer if there is one yet.
 
-    `due_ms` is when an unanswered CON gets an empty acknowledgement, or None.
+    `token_hash` tells it from another with its mid, of a peer that began anew. `due_ms` is when
+    an unanswered CON gets an empty acknowledgement, or None.
     """
 
-    def __init__(self, peer, mid, expires_ms, due_ms, is_repeatable):
+    def __init__(self, peer, mid, token_hash, expires_ms, due_ms, is_repeatable):
         self.peer = peer
         self.mid = mid
+        self.token_hash = token_hash
         self.expires_ms = expires_ms
         self.due_ms = due_ms
         self.is_repeatable = is_repeatable
@@ -323,9 +325,16 @@ class MessageLayer:
         return mid
 
     def _is_duplicate(self, message, peer, now_ms):
-        """Tell whether this CON or NON came before; if so, repeat our answer (RFC 7252 4.5)."""
+        """Tell whether this CON or NON came before; if so, repeat our answer (RFC 7252 4.5).
+
+        The same mid with another token is another message: a peer that restarted draws its mids
+        anew, and would get an answer that it did not ask for, until it gives up.
+        """
         reception = _find(self._receptions, peer, message.mid)
         if reception is None or reception.expires_ms <= now_ms:
+            return False
+        if reception.token_hash != hash(message.token):
+            self._receptions.remove(reception)
             return False
         self.count("duplicate")
         if reception.due_ms is not None:
@@ -361,7 +370,8 @@ class MessageLayer:
         if message.type == coap.CON:
             expires_ms = now_ms + self._parameters.exchange_lifetime_ms
             due_ms = now_ms + self._parameters.ack_timeout_ms // 4
-        kept.append(_Reception(peer, message.mid, expires_ms, due_ms, is_repeatable))
+        kept.append(_Reception(peer, message.mid, hash(message.token), expires_ms, due_ms,
+                               is_repeatable))
 
     def _answer(self, message, peer):
         """Answer the received message `message.mid`; False if that was done already."""

@@ -62,7 +62,8 @@ class Server:
     def send_response(self, exchange, response, now_ms):
         """Answer the `exchange` of a RequestReceived, once; later than 247 s is too late.
 
-        A success with `response.observe` not None accepts an observation.
+        A success with `response.observe` not None accepts an observation. What there is no memory
+        to send becomes 5.00: a request that is acknowledged and never answered is asked in vain.
         """
         asked = self._exchanges.pop(exchange, None)
         if asked is None or self._is_expired(asked, now_ms):
@@ -75,7 +76,12 @@ class Server:
             self._events.append(ObservationEnded(exchange, "busy"))
         if asked.is_observing:
             self._observations[exchange] = asked
-        self._reply(asked, asked.type, response, now_ms)
+        try:
+            self._reply(asked, asked.type, response, now_ms)
+        except MemoryError:
+            if self._observations.pop(exchange, None):
+                self._events.append(ObservationEnded(exchange, "busy"))
+            self._refuse(asked, coap.INTERNAL_SERVER_ERROR, now_ms)
 
     def notify(self, exchange, response, now_ms, confirmable):
         """Send a newer state to the observer `exchange`; False if that observation is over.
@@ -121,6 +127,8 @@ class Server:
             self._serve(exchange, message, options, now_ms)
         except DecodeError:
             self._refuse(exchange, coap.BAD_REQUEST, now_ms)
+        except MemoryError:
+            self._refuse(exchange, coap.SERVICE_UNAVAILABLE, now_ms)
 
     def _serve(self, exchange, message, options, now_ms):
         if message.code > coap.IPATCH:

@@ -23,6 +23,7 @@ class Udp:
         self._poll = select.poll()
         self._peer = None
         self._address = None
+        self._is_doubtful = False
         self._proven_ms = 0
         self._look_up_ms = 0
         self.errors = 0
@@ -37,7 +38,8 @@ class Udp:
                 self._socket.sendto(datagram, address)
         except OSError:
             self.errors += 1
-            self._address = None
+            # Not forgotten: what comes from it is still the peer's.
+            self._is_doubtful = True
 
     def receive(self, timeout_ms):
         """Return the next (datagram, peer), or None after `timeout_ms`.
@@ -72,7 +74,8 @@ class Udp:
     def _address_of(self, peer):
         """Return the peer's address, looked up (which blocks) once and after long silence."""
         now_ms = self._uptime.now_ms()
-        is_known = peer == self._peer and self._address is not None
+        is_known = (peer == self._peer and self._address is not None
+                    and not self._is_doubtful)
         if is_known and now_ms - self._proven_ms < LOOK_UP_AGAIN_MS:
             return self._address
         if peer != self._peer or now_ms >= self._look_up_ms:
@@ -93,6 +96,7 @@ class Udp:
             self._open(found[0])
         self._peer = peer
         self._address = found[-1] if isinstance(found[-1], tuple) else bytes(found[-1])
+        self._is_doubtful = False
         self._proven_ms = now_ms
 
     def _open(self, family):

@@ -81,6 +81,18 @@ def test_datagram_of_a_stranger_is_not_taken_for_the_peer(server):
     udp.close()
 
 
+def test_peer_is_heard_after_a_datagram_to_it_could_not_be_sent(server):
+    udp = Udp(ManualUptime())
+    peer = ("localhost", server.getsockname()[1])
+    udp.send(b"question", peer)
+    own = server.recvfrom(100)[1]
+    udp.send(bytes(70000), peer)
+    assert udp.errors == 1
+    server.sendto(b"answer", own)
+    assert udp.receive(1000) == (b"answer", peer)
+    udp.close()
+
+
 def test_receiving_before_anything_was_sent_is_a_pause():
     assert Udp(ManualUptime()).receive(1) is None
 

@@ -76,6 +76,20 @@ def test_duplicate_nonconfirmable_request_is_silently_ignored():
     assert layer.next_event() is None
 
 
+def test_same_message_id_with_another_token_is_another_message():
+    layer = MessageLayer(zeros)
+    receive(layer, request(coap.PUT, b"before", mid=9))
+    layer.send(response(coap.CHANGED, b"before", coap.ACK, 9), PEER, 0)
+    sent(layer)
+    layer.next_event()
+    receive(layer, request(coap.GET, b"after", mid=9), 1000)
+    assert layer.next_event().message.token == b"after"
+    layer.send(response(coap.CONTENT, b"after", coap.ACK, 9), PEER, 1000)
+    receive(layer, request(coap.GET, b"after", mid=9), 3000)
+    assert [message.token for message in sent(layer)] == [b"after", b"after"]
+    assert layer.next_event() is None and layer.counters == {"duplicate": 1}
+
+
 def test_same_message_id_of_another_peer_is_another_message():
     layer = MessageLayer(zeros)
     receive(layer, request(mid=9))

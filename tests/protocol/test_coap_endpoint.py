@@ -3,6 +3,7 @@
 from protocol import coap_client, coap_server
 from protocol import coap_message as coap
 from protocol.coap_endpoint import Endpoint
+from protocol.coap_exchange import MessageLayer
 from protocol.coap_message import Message, decode
 from protocol.coap_values import (
     Request,
@@ -192,6 +193,48 @@ def test_token_in_use_is_not_given_again():
     client.send_request(Request(coap.GET), PEER, 0)
     receive(client, Message(coap.ACK, coap.EMPTY, 0))
     assert [message.token for message in sent(client)] == [b"aaaa", b"bbbb"]
+
+
+class ScarceLayer(MessageLayer):
+    """Has no memory for more than 100 bytes."""
+
+    def send(self, message, peer, now_ms):
+        if len(message.payload) > 100:
+            raise MemoryError
+        return MessageLayer.send(self, message, peer, now_ms)
+
+
+def test_answer_that_finds_no_memory_becomes_5_00():
+    server = Endpoint(counting(), message_layer=ScarceLayer(counting()))
+    receive(server, get())
+    server.send_response(server.next_event().exchange, Response(coap.CONTENT, bytes(200)), 0)
+    answer = sent(server)[0]
+    assert (answer.type, answer.code, answer.mid) == (coap.ACK, coap.INTERNAL_SERVER_ERROR, 7)
+    assert server.next_event() is None
+
+
+def test_observation_whose_first_answer_finds_no_memory_is_over():
+    server = Endpoint(counting(), message_layer=ScarceLayer(counting()))
+    receive(server, get([(coap.OBSERVE, b"")]))
+    exchange = server.next_event().exchange
+    server.send_response(exchange, Response(coap.CONTENT, bytes(200), observe=0), 0)
+    answer = sent(server)[0]
+    assert answer.code == coap.INTERNAL_SERVER_ERROR and answer.options == []
+    assert server.next_event().exchange == exchange
+    assert not server.notify(exchange, Response(coap.CONTENT), 0, False)
+
+
+class ScarceEndpoint(Endpoint):
+    """Has no memory for a request."""
+
+    def _hand_over(self, exchange, request, now_ms):
+        raise MemoryError
+
+
+def test_request_that_finds_no_memory_is_answered_5_03():
+    server = ScarceEndpoint(counting())
+    receive(server, get())
+    assert sent(server)[0].code == coap.SERVICE_UNAVAILABLE
 
 
 def test_peer_without_room_answers_5_03_with_max_age():
