@@ -5,17 +5,17 @@ import gc
 # Garbage between code would split the heap.
 gc.threshold(2048)
 
-from machine import ADC, I2C, UART, Pin  # noqa: E402
+from machine import ADC, I2C, UART, Pin
 
-from firmware.adapters.esp32 import Esp32, LightSleep, Wlan  # noqa: E402
-from firmware.adapters.udp import Udp  # noqa: E402
-from firmware.adapters.uptime import Uptime  # noqa: E402
-from firmware.drivers.battery_divider import BatteryDivider  # noqa: E402
-from firmware.drivers.lis2dh12 import Lis2dh12  # noqa: E402
-from firmware.drivers.mb7389 import Mb7389  # noqa: E402
-from firmware.drivers.tmp117 import Tmp117  # noqa: E402
-from firmware.node import Node  # noqa: E402
-from firmware.runner import Runner  # noqa: E402
+from firmware.adapters.esp32 import Esp32, LightSleep, Wlan
+from firmware.adapters.udp import Udp
+from firmware.adapters.uptime import Uptime
+from firmware.drivers.battery_divider import BatteryDivider
+from firmware.drivers.lis2dh12 import Lis2dh12
+from firmware.drivers.mb7389 import Mb7389
+from firmware.drivers.tmp117 import Tmp117
+from firmware.node import Node
+from firmware.runner import Runner
 
 PIN_BATTERY = 0
 PIN_RANGEFINDER_SUPPLY = 1

@@ -5,18 +5,17 @@ import gc
 # Garbage between code would split the heap.
 gc.threshold(2048)
 
-import network  # noqa: E402
-from machine import I2C, PWM, UART, Pin  # noqa: E402
+from machine import I2C, PWM, UART, Pin
 
-from firmware.adapters.esp32 import Esp32, Ethernet  # noqa: E402
-from firmware.adapters.udp import Udp  # noqa: E402
-from firmware.adapters.uptime import Uptime  # noqa: E402
-from firmware.drivers.bl0942 import Bl0942  # noqa: E402
-from firmware.drivers.dimmer_1_10v import Dimmer  # noqa: E402
-from firmware.drivers.ekmc1603111 import Ekmc1603111  # noqa: E402
-from firmware.drivers.veml7700 import Veml7700  # noqa: E402
-from firmware.node import Node  # noqa: E402
-from firmware.runner import Runner  # noqa: E402
+from firmware.adapters.esp32_poe import Esp32Poe
+from firmware.adapters.udp import Udp
+from firmware.adapters.uptime import Uptime
+from firmware.drivers.bl0942 import Bl0942
+from firmware.drivers.dimmer_1_10v import Dimmer
+from firmware.drivers.ekmc1603111 import Ekmc1603111
+from firmware.drivers.veml7700 import Veml7700
+from firmware.node import Node
+from firmware.runner import Runner
 
 PIN_DIMMER_PWM = 32
 PIN_RELAY = 33
@@ -31,7 +30,7 @@ METER_BAUD = 4800
 
 def make_board():
     """Return the board with all its roles."""
-    board = Esp32()
+    board = Esp32Poe()
     board.name = board.model = "ESP32_LAMP"
     board.hardware_version = "1"
     board.furniture = "lamp"
@@ -42,9 +41,7 @@ def make_board():
     i2c = I2C(0, sda=Pin(PIN_I2C_SDA), scl=Pin(PIN_I2C_SCL), freq=100000)
     board.photocell = Veml7700(i2c)
     board.motion = Ekmc1603111(Pin(PIN_MOTION, Pin.IN, Pin.PULL_DOWN))
-    board.radio = Ethernet(
-        mdc=Pin(23), mdio=Pin(18), power=Pin(12), phy_type=network.PHY_LAN8720, phy_addr=0,
-        ref_clk=Pin(17), ref_clk_mode=Pin.OUT)
+    board.connect()
     return board
 
 

@@ -5,17 +5,16 @@ import gc
 # Garbage between code would split the heap.
 gc.threshold(2048)
 
-import time  # noqa: E402
+import time
 
-import network  # noqa: E402
-from machine import Counter, Pin  # noqa: E402
+from machine import Counter, Pin
 
-from firmware.adapters.esp32 import Esp32, Ethernet  # noqa: E402
-from firmware.adapters.udp import Udp  # noqa: E402
-from firmware.adapters.uptime import Uptime  # noqa: E402
-from firmware.drivers.loop_oscillator import LoopOscillator  # noqa: E402
-from firmware.node import Node  # noqa: E402
-from firmware.runner import Runner  # noqa: E402
+from firmware.adapters.esp32_poe import Esp32Poe
+from firmware.adapters.udp import Udp
+from firmware.adapters.uptime import Uptime
+from firmware.drivers.loop_oscillator import LoopOscillator
+from firmware.node import Node
+from firmware.runner import Runner
 
 PIN_LOOP_0 = 32
 PIN_LOOP_1 = 33
@@ -33,15 +32,13 @@ def make_loop(number, pin):
 
 def make_board():
     """Return the board with all its roles."""
-    board = Esp32()
+    board = Esp32Poe()
     board.name = board.model = "ESP32_PARKING"
     board.hardware_version = "1"
     board.furniture = "parking"
     pins = (PIN_LOOP_0, PIN_LOOP_1, PIN_LOOP_2, PIN_LOOP_3)
     board.loops = tuple([make_loop(number, pin) for number, pin in enumerate(pins)])
-    board.radio = Ethernet(
-        mdc=Pin(23), mdio=Pin(18), power=Pin(12), phy_type=network.PHY_LAN8720, phy_addr=0,
-        ref_clk=Pin(17), ref_clk_mode=Pin.OUT)
+    board.connect()
     return board
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from protocol.settings import FURNITURES
-from tools.board_images import BOARDS, needed_files
+from tools.board_images import BOARDS, ROOT, needed_files
 from tools.energy import estimate
 
 NAMES = sorted(path.parent.name for path in BOARDS.glob("*/board.toml"))
@@ -89,6 +89,17 @@ def test_pins_that_are_inputs_only_drive_nothing(name):
 def test_main_uses_the_pins_of_the_description(name):
     pins = {key: pin["gpio"] for key, pin in description(name)["pins"].items()}
     assert constants(name) == pins
+
+
+@pytest.mark.parametrize("name", ["ESP32_LAMP", "ESP32_PARKING"])
+def test_wired_boards_reach_the_phy_by_the_pins_of_their_carrier(name):
+    source = ast.parse((ROOT / "firmware/adapters/esp32_poe.py").read_text())
+    pins = {node.targets[0].id.lower(): node.value.value for node in source.body
+            if isinstance(node, ast.Assign)}
+    assert len(pins) == 4
+    assert pins.items() <= description(name)["carrier_pins"].items()
+    files = needed_files(BOARDS / name / "main.py")
+    assert ROOT / "firmware/adapters/esp32_poe.py" in files
 
 
 @pytest.mark.parametrize("name", ESP32_NAMES)

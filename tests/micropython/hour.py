@@ -12,9 +12,9 @@ from binascii import hexlify, unhexlify
 # As every main.py does, before it imports much: garbage between code splits the heap.
 gc.threshold(2048)
 
-from firmware.hardware import MeterReading  # noqa: E402
-from firmware.node import Node  # noqa: E402
-from protocol.settings import Settings  # noqa: E402
+from firmware.hardware import MeterReading
+from firmware.node import Node
+from protocol.settings import Settings
 
 PIECE = 32
 say = sys.stdout.write

@@ -9,7 +9,7 @@ import sys
 
 sys.path[0] = sys.argv[1]
 
-from tests.micropython import values  # noqa: E402
+from tests.micropython import values
 
 
 def outcome(imports, module_name, function_name, arguments):
