@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -145,6 +146,23 @@ def test_refused_message_is_acknowledged_to_the_broker_and_does_not_come_again(t
             writer.publish(READINGS, b"more")
             consumer.wait(lambda rows: len(rows) == 2, REFUSED)
             assert consumer.stop()["messages"] == 1
+
+
+def test_nothing_is_acknowledged_that_cannot_be_committed(tmp_path, broker):
+    async def main():
+        async with uplinked(tmp_path, broker, ack="application", ack_timeout_s=1) as system:
+            other = sqlite3.connect(consumer.path, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            await system.store.commit_pack([row(1), row(1, "bin")], urgent=True)
+            await system.until(lambda: system.pump.counters["packs unacknowledged"] >= 2)
+            assert await system.depth() == 2
+            other.execute("ROLLBACK")
+            other.close()
+            await system.until(system.drained)
+
+    with CityProcess(tmp_path, broker.url) as consumer:
+        asyncio.run(main())
+        consumer.wait(lambda rows: len(rows) == 2)
 
 
 def test_consumer_that_was_away_gets_what_the_broker_kept(tmp_path, broker):

@@ -247,6 +247,7 @@ def test_reading_too_long_for_the_broker_is_kept_and_stops_no_other_node(tmp_pat
             await system.until(lambda: system.pump.counters["packs delivered"])
             assert await system.depth() == 2 and system.pump.counters["packs too long"]
             assert system.pump.counters["connections failed"] == 0
+            await system.until(lambda: system.store.incidents(5))
             return await system.store.incidents(5)
 
     with Broker(tmp_path / "broker", "max_packet_size 2000") as broker, City(broker) as city:

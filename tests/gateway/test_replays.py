@@ -137,10 +137,11 @@ def test_new_readings_go_before_a_replay(tmp_path):
         pump = Pump("city", store, lambda: TIME_MS)
         await pump.open()
         await pump.refill()
-        without = [pump.next_pack(0, False) for _ in range(3)]
-        assert [found and found[1].endpoint for found in without] == ["newest", "new", None]
-        rest = [pump.next_pack(0)[1].endpoint for _ in range(3)]
-        assert rest == ["old0", "old1", "old2"] and pump.next_pack(0) is None
+        endpoints = [pump.next_pack(0)[1].endpoint for _ in range(3)]
+        assert endpoints == ["newest", "new", "old0"]
+        # An uplink whose window is half full asks for no more of it.
+        assert pump.next_pack(0, False) is None
+        assert [pump.next_pack(0)[1].endpoint for _ in range(2)] == ["old1", "old2"]
 
     run(tmp_path / "store.db", scenario)
 
