@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway import status
 from gateway.ledger import MISSING
 from gateway.rows import Lane, StoredReading
+from gateway.settings import Buffer as Bounds
 from gateway.status import StoreStatus, UplinkStatus
 from gateway.store import Store
 from gateway.store_explain import BootStory, Shed
@@ -29,6 +30,9 @@ class BufferStatus:
     uplinks: tuple[UplinkStatus, ...]
     missing: dict[str, int]  # by node
     damaged: dict[str, int]  # by node
+    shed: dict[str, int]  # by uplink
+    size_max_bytes: int
+    disk_reserve_bytes: int
     replays: tuple[Replay, ...]  # the newest first
 
 
@@ -54,8 +58,9 @@ class Explanation:
 class Buffer:
     """The questions, over the store of a running gateway. Each raises StoreError but `status`."""
 
-    def __init__(self, store: Store, units_of: UnitsOf) -> None:
+    def __init__(self, store: Store, bounds: Bounds, units_of: UnitsOf) -> None:
         self._store = store
+        self._bounds = bounds
         self.units_of = units_of
 
     @property
@@ -73,6 +78,9 @@ class Buffer:
             uplinks,
             await status.readable(store.missing_by_node(), {}),
             await status.readable(store.set_aside_by_node(), {}),
+            await status.readable(store.shed_by_uplink(), {}),
+            self._bounds.size_max_bytes,
+            self._bounds.disk_reserve_bytes,
             tuple(await status.readable(store.replays(REPLAYS_SHOWN_MAX), ())),
         )
 

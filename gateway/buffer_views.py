@@ -39,7 +39,8 @@ def status(shown: BufferStatus, now_ms: int) -> dict[str, Any]:
         "free_bytes": None if size is None else size.free,
         "store": api_views.store(shown.store),
         "uplinks": [api_views.uplink(each, now_ms) for each in shown.uplinks],
-        "missing": shown.missing, "damaged": shown.damaged,
+        "size_max_bytes": shown.size_max_bytes, "disk_reserve_bytes": shown.disk_reserve_bytes,
+        "missing": shown.missing, "damaged": shown.damaged, "shed": shown.shed,
         "replays": [replay(each) for each in shown.replays],
     }
 

@@ -149,7 +149,7 @@ class Gateway:
             lambda remote: remote.hostinfo,
             limits.nodes_max,
         )
-        self.buffer = Buffer(self.store, self._presence.units_of)
+        self.buffer = Buffer(self.store, self.settings.buffer, self._presence.units_of)
         self._operations = Operations(context, self._sessions, self._now_ms)
         self._reports = NodeReports(
             self._presence, self._readings, self.store, self.clock, self._latest.take

@@ -200,6 +200,10 @@ class Store:
         """Return how many readings are missing, of each node that misses any."""
         return await self._read(store_explain.missing_by_node)
 
+    async def shed_by_uplink(self) -> dict[str, int]:
+        """Return how many readings were deleted before each uplink had them."""
+        return await self._read(store_explain.shed_by_uplink)
+
     async def set_aside_by_node(self) -> dict[str, int]:
         """Return how many stored readings were damaged and set aside, by node."""
         return await self._read(store_explain.set_aside_by_node)

@@ -67,3 +67,9 @@ def set_aside_by_node(connection: apsw.Connection) -> dict[str, int]:
     """Return how many stored readings of each node turned out to be damaged."""
     query = "SELECT endpoint, count(*) FROM damaged_readings GROUP BY endpoint ORDER BY endpoint"
     return dict(connection.execute(query))
+
+
+def shed_by_uplink(connection: apsw.Connection) -> dict[str, int]:
+    """Return how many readings were shed before each uplink had them."""
+    query = "SELECT uplink, sum(last - first + 1) FROM sheds GROUP BY uplink ORDER BY uplink"
+    return dict(connection.execute(query))

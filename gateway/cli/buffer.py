@@ -82,7 +82,8 @@ def _facts(shown: dict[str, Any]) -> list[tuple]:
         state = f"FAILING since {local_time(store['since_ms'] / 1000)}: {store['detail']}"
     file_size = "unknown"
     if shown["file_bytes"] is not None:
-        file_size = f"{_size_text(shown['file_bytes'])}, {_size_text(shown['free_bytes'])} free"
+        file_size = (f"{_size_text(shown['file_bytes'])}, {_size_text(shown['free_bytes'])} of it "
+                     f"free; at most {_size_text(shown['size_max_bytes'])}")
     return [
         ("store", state),
         ("readings", "unknown" if shown["readings"] is None else shown["readings"]),
@@ -90,6 +91,8 @@ def _facts(shown: dict[str, Any]) -> list[tuple]:
         ("file", file_size),
         ("missing", sum(shown["missing"].values())),
         ("damaged", sum(shown["damaged"].values())),
+        ("shed", ", ".join(f"{count} before {name} had them"
+                           for name, count in shown["shed"].items()) or 0),
     ]
 
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from gateway import api
 from gateway.cli import main
+from protocol import object_table
 from simulator.disk import Disk, Trouble
 from tests.gateway.coap_street import run
 from tests.gateway.service_street import client, running
@@ -51,8 +52,8 @@ def called(folder, *arguments, packs=GOOD, before=None, text="", **seams):
             for each in packs:
                 assert (await lamp.send(each)).code.dotted == "2.04"
             await foreign.send([{0: "/3303/0/5700", 2: 21.5, 6: 1_764_000_000}])
-            if before:
-                before(gateway)
+            if before and (waiting := before(gateway)):
+                await waiting
             return await asyncio.to_thread(
                 CliRunner().invoke, main, ["--socket", socket, "buffer", *arguments])
 
@@ -68,7 +69,18 @@ def test_status_tells_what_waits_for_each_uplink_and_lane(tmp_path):
     (uplink,) = shown["uplinks"]
     assert (uplink["urgent"], uplink["measurements"], shown["readings"]) == (1, 4, 5)
     assert shown["file_bytes"] > 0 and uplink["urgent_age_s"] >= 0
-    assert shown["missing"] == shown["damaged"] == {}
+    assert shown["missing"] == shown["damaged"] == shown["shed"] == {}
+    assert shown["size_max_bytes"] > shown["file_bytes"]
+
+
+def test_shed_readings_are_told_by_uplink_and_explained_by_node(tmp_path):
+    def shed(gateway):
+        return gateway.store.shed(("city",), object_table.MEASUREMENT, 1 << 62, 100)
+
+    assert answer(tmp_path, "status", before=shed)["shed"] == {"city": 4}
+    (tmp_path / "node").mkdir()
+    text = called(tmp_path / "node", "explain", "0101", before=shed).stdout
+    assert "shed before city had them: boot 7, numbers 1 to 2" in text
 
 
 def test_status_tells_whose_readings_are_missing(tmp_path):
