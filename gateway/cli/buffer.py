@@ -97,6 +97,8 @@ def _facts(shown: dict[str, Any]) -> list[tuple]:
 
 
 def _size_text(size: int) -> str:
+    if size >= 1_000_000_000:
+        return f"{size / 1_000_000_000:.1f} GB"
     return f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{size / 1000:.0f} KB"
 
 
