@@ -19,6 +19,7 @@ class Report:
     lost_delivered: int = 0  # readings that every uplink had: they cannot be replayed any more
     traceless_readings: int = 0  # at most so many more have been here
     is_epoch_new: bool = False
+    failure: str = ""  # why nothing could be taken over: a bug of the salvage itself
 
     def summary(self) -> str:
         """Return what happened, in a line."""
@@ -26,5 +27,7 @@ class Report:
         lost = self.lost.get("readings", 0)
         traceless = self.traceless_readings
         more = f", and up to {traceless} without a trace" if traceless else ""
+        if self.failure:
+            more += f"; the salvage failed: {self.failure}"
         return (f"{self.reason}; {rows} rows taken over, of them {self.taken.get('readings', 0)} "
                 f"readings; {lost} readings are known to be lost{more}")

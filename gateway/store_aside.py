@@ -65,14 +65,31 @@ def salvage(path: str, vfs: str | None, reason: str, known: Known, now_ms: int) 
 def _salvaged(
     path: str, vfs: str | None, begun: str, reason: str, known: Known, now_ms: int
 ) -> Report:
-    found = store_wal.read(_content(path + LOG))
+    try:
+        found = store_wal.read(_content(path + LOG))
+        with _mapped(path) as content:
+            return _run(begun, vfs, content, found, reason, known, now_ms)
+    except (apsw.Error, OSError):
+        raise
+    except Exception as error:
+        # A bug must not keep the gateway from starting for ever: the old file is kept anyway.
+        log.exception("salvaging %s failed", path)
+        os.unlink(begun)
+        report = _run(begun, vfs, b"", store_wal.read(b""), reason, known, now_ms)
+        report.failure = f"{type(error).__name__}: {error}"
+        return report
+
+
+def _run(
+    begun: str, vfs: str | None, content: bytes, found: store_wal.Log, reason: str,
+    known: Known, now_ms: int,
+) -> Report:  # fmt: skip
     connection = apsw.Connection(begun, vfs=vfs)
     try:
         for pragma in ("journal_mode = OFF", "synchronous = OFF"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        with _mapped(path) as content:
-            run = Salvage(Pages(content, found.pages), found, content, connection, reason)
-            return run.run(known, now_ms)
+        run = Salvage(Pages(content, found.pages), found, content, connection, reason)
+        return run.run(known, now_ms)
     finally:
         connection.close()
 

@@ -49,7 +49,7 @@ class Pages:
     def __init__(self, content: bytes, newer: dict[int, bytes]) -> None:
         self._content = content
         self._newer = newer
-        self.count = max([-(-len(content) // PAGE_BYTES), *newer])
+        self.count = max([1, -(-len(content) // PAGE_BYTES), *newer])
 
     def page(self, number: int) -> bytes:
         """Return a page, filled up with zeros where the file ends; raises PageError for none."""
@@ -207,6 +207,8 @@ def record(payload: bytes) -> Row:
             columns.append(int.from_bytes(payload[start:at], "big", signed=True))
         elif kind == 7:
             at += 8
+            if at > len(payload):
+                raise PageError("column too long")
             columns.append(_FLOAT.unpack_from(payload, start)[0])
         elif kind >= 10:
             raise PageError("reserved column type")

@@ -82,6 +82,7 @@ class Left:
     epoch: int
     command: CommandState | None
     is_salvaged: bool
+    failures: list[str]  # of salvages, which are bugs
     explained: dict  # by (endpoint, boot): numbers that the ledger calls damaged
 
 
@@ -110,9 +111,11 @@ async def _opened(folder: Path) -> Left:
     connection.close()
     reports = [json.loads(Path(f"{each}.report.json").read_text()) for each in set_aside(path)]
     return Left(
-        readings, cursors, {key for key in damaged if None not in key},
-        sum(None in key for key in damaged) + sum(each["traceless_readings"] for each in reports),
+        readings, cursors, {key for key in damaged if is_named(key)},
+        sum(not is_named(key) for key in damaged)
+        + sum(each["traceless_readings"] for each in reports),
         incidents, epoch, None if command is None else command.state, bool(reports),
+        [each["failure"] for each in reports if each["failure"]],
         {(name, boot, number) for name, boot, first, last in explained
          for number in range(first, last + 1)},
     )
@@ -129,6 +132,10 @@ async def _read(store: Store) -> tuple[dict, dict]:
         else:
             return cursors, {each.id: each.row for lane in found for each in lane}
     raise AssertionError("the store stays damaged")
+
+
+def is_named(key: tuple) -> bool:
+    return None not in key and key[0] != "?"
 
 
 def key(reading) -> tuple:

@@ -282,6 +282,18 @@ def test_full_disk_leaves_the_damaged_store_as_it_is(path, disk):
     assert run(path, look, vfs=disk.name) == EVERYTHING
 
 
+def test_bug_in_the_salvage_itself_is_no_crash_loop(path, monkeypatch):
+    def broken(self, now_ms):
+        assert not self._places.tables, "a bug"
+
+    zero(path, "readings")
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.store_salvage.Salvage._take_trees", broken)
+        assert run(path, look) == ([], ["store_salvaged"])
+    report = (path.parent / f"{ASIDE}.report.json").read_text()
+    assert '"failure": "AssertionError: a bug' in report and '"traceless_readings": 400' in report
+
+
 def test_damage_while_running_is_mended_without_a_restart(path, monkeypatch):
     # Without a cache the damage is seen at once.
     pragmas = (*store_database.WRITER_PRAGMAS, "cache_size = 0")

@@ -27,6 +27,7 @@ def stores(tmp_path_factory):
 
 def check(folder, before):
     left = opened(folder)
+    assert not left.failures
     gone = vanished(before, left)
     assert len(gone) <= left.unnamed, FIGURES.format(len(gone), len(before), left.unnamed)
     for reading_id, reading in left.readings.items():
