@@ -8,6 +8,8 @@ from gateway.store_values import from_columns, to_columns
 
 # Older incidents give way.
 INCIDENTS_MAX = 10_000
+INCIDENT_EVERY_MS = 600_000
+INCIDENTS_SEARCHED = 500
 
 _COLUMNS = """id, endpoint, operation, created_ms, expires_ms, state, path, kind, value, level,
     for_s, until_s, attempts, code, detail, finished_ms, origin, response_topic, correlation,
@@ -129,6 +131,23 @@ def add_incident(connection: apsw.Connection, row: IncidentRow) -> None:
         (*columns, checksum(columns)),
     )
     connection.execute("DELETE FROM incidents WHERE id <= ?", (newest + 1 - INCIDENTS_MAX,))
+
+
+def tell_incident(connection: apsw.Connection, row: IncidentRow, about: str) -> None:
+    """Note an incident; one of the same kind and subject whose detail begins with `about`, from
+    the last INCIDENT_EVERY_MS, says it in its place."""
+    query = """SELECT id, time_ms FROM incidents WHERE id > (SELECT max(id) FROM incidents) - ?
+        AND kind = ? AND subject = ? AND substr(detail, 1, ?) = ? ORDER BY id DESC LIMIT 1"""
+    bindings = (INCIDENTS_SEARCHED, row.kind, row.subject, len(about), about)
+    told_id, told_ms = connection.execute(query, bindings).fetchone() or (None, 0)
+    if told_id is None or abs(row.time_ms - told_ms) > INCIDENT_EVERY_MS:
+        add_incident(connection, row)
+        return
+    columns = (told_id, told_ms, row.kind, row.subject, row.detail)
+    connection.execute(
+        "UPDATE incidents SET detail = ?, checksum = ? WHERE id = ?",
+        (row.detail, checksum(columns), told_id),
+    )
 
 
 def recent_incidents(connection: apsw.Connection, limit: int) -> list[IncidentRow]:

@@ -8,6 +8,9 @@ from gateway import range_set, store_commands, store_ledger, store_readings
 from gateway.rows import IncidentRow
 from gateway.store_checksums import checksum
 
+DAMAGED_MAX = 10_000
+"""Notes of damaged readings; beyond, the oldest give way. The ledger knows them longer."""
+_ABOUT = "stored readings were not what was written:"
 _IDENTITY = """SELECT endpoint_id, boot, sequence
     FROM readings INDEXED BY sqlite_autoindex_readings_1 WHERE +id = ?"""
 
@@ -20,9 +23,11 @@ def set_aside(connection: apsw.Connection, reading_ids: Sequence[int], now_ms: i
         if endpoint is not None:
             named[endpoint] = named.get(endpoint, 0) + 1
     for endpoint, count in named.items():
-        detail = f"{count} stored readings were not what was written; explain shows their numbers"
+        query = "SELECT count(*) FROM damaged_readings WHERE endpoint = ?"
+        total = connection.execute(query, (endpoint,)).get
+        detail = f"{_ABOUT} {count} now, {total} in all; explain shows their numbers"
         row = IncidentRow(now_ms, "readings_damaged", endpoint, detail)
-        store_commands.add_incident(connection, row)
+        store_commands.tell_incident(connection, row, _ABOUT)
     return sum(named.values())
 
 
@@ -44,6 +49,7 @@ def _set_aside(connection: apsw.Connection, reading_id: int, now_ms: int) -> str
         noted_ms, checksum) VALUES (?,?,?,?,?,?,?,?)""",
         (*columns, checksum(columns)),
     )
+    connection.execute("DELETE FROM damaged_readings WHERE id <= ?", (newest + 1 - DAMAGED_MAX,))
     if name is not None and boot is not None and sequence is not None:
         one = range_set.span(sequence, sequence)
         store_ledger.damage(connection, endpoint_id, boot, one, now_ms)

@@ -43,7 +43,7 @@ def take(
         columns = _columns(boot_id, endpoint_id, taken.account, statement.received_ms)
         connection.execute(_INSERT if found is None else _UPDATE, columns)
     _keep_gaps(connection, boot_id, gaps, taken, statement.received_ms)
-    missing = _note_missing(connection, statement, taken)
+    missing = _note_missing(connection, boot_id, statement, taken)
     if is_new_holding:
         missing += _close_others(connection, endpoint_id, statement)
         _forget_old(connection, endpoint_id)
@@ -169,17 +169,22 @@ def _insert_gaps(
     connection.executemany(_INSERT_GAP, [(*row, checksum(row)) for row in rows])
 
 
-def _note_missing(connection: apsw.Connection, statement: Statement, taken: Taken) -> int:
-    missing = tuple((gap.first, gap.last) for gap in taken.gaps if gap.reason == MISSING)
-    if not missing:
+def _note_missing(
+    connection: apsw.Connection, boot_id: int, statement: Statement, taken: Taken
+) -> int:
+    """Return how many readings are missing since this pack; an incident tells all of the boot."""
+    news = [gap for gap in taken.gaps if gap.reason == MISSING]
+    if not news:
         return 0
-    count = range_set.count(missing)
-    more = f" and {len(missing) - SHOWN_MAX} more ranges" if len(missing) > SHOWN_MAX else ""
-    named = range_set.to_text(missing[:SHOWN_MAX])
-    detail = f"boot {taken.account.boot}: {named}{more}; {count} in all"
+    gaps = [gap for gap, _ in gaps_of(connection, boot_id) if gap.reason == MISSING]
+    missing = range_set.of((gap.first, gap.last) for gap in gaps)
+    more = f" and {len(missing) - SHOWN_MAX} ranges before" if len(missing) > SHOWN_MAX else ""
+    named = range_set.to_text(missing[-SHOWN_MAX:])
+    about = f"boot {taken.account.boot}: "
+    detail = f"{about}{named}{more}; {range_set.count(missing)} in all"
     row = IncidentRow(statement.received_ms, "readings_missing", statement.endpoint, detail)
-    store_commands.add_incident(connection, row)
-    return count
+    store_commands.tell_incident(connection, row, about)
+    return sum(gap.last - gap.first + 1 for gap in news)
 
 
 def _close_others(connection: apsw.Connection, endpoint_id: int, statement: Statement) -> int:
@@ -195,7 +200,7 @@ def _close_others(connection: apsw.Connection, endpoint_id: int, statement: Stat
         changed = _columns(boot_id, endpoint_id, taken.account, statement.received_ms)
         connection.execute(_UPDATE, changed)
         _keep_gaps(connection, boot_id, [], taken, statement.received_ms)
-        missing += _note_missing(connection, statement, taken)
+        missing += _note_missing(connection, boot_id, statement, taken)
     return missing
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import ledger, store_ledger
+from gateway import ledger, store_commands, store_ledger
 from gateway.ledger import Statement
 from gateway.store import InlineExecutor, Store
 from tests.gateway.open_store import run
@@ -135,6 +135,19 @@ def test_gaps_of_a_boot_are_bounded(tmp_path, monkeypatch):
         return [gap.first for gap, _ in story.gaps]
 
     assert run(tmp_path / "s.db", scenario) == [16, 18, 20]
+
+
+def test_missing_readings_are_one_incident_for_a_while_and_all_are_named(tmp_path):
+    async def scenario(store):
+        later_ms = TIME_MS + store_commands.INCIDENT_EVERY_MS + 1
+        for n, time_ms in ((1, TIME_MS), (3, TIME_MS), (6, TIME_MS + 9), (8, later_ms)):
+            await store.commit_pack([row(n)], True, Statement("lamp", 1, time_ms, oldest=n))
+        return [(each.kind, each.detail) for each in await store.incidents(9)]
+
+    assert run(tmp_path / "s.db", scenario) == [
+        ("readings_missing", "boot 1: 2,4-5,7; 4 in all"),
+        ("readings_missing", "boot 1: 2,4-5; 3 in all"),
+    ]
 
 
 def test_the_usual_pack_reads_and_writes_one_account_and_no_gap(tmp_path):
