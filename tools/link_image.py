@@ -34,8 +34,10 @@ from tools.link_scopes import (
     evaluated_at_import,
     foreign_imports,
     imported_scope,
+    mark_origins,
     methods,
     module_scope,
+    origins_of,
     private_attributes,
     respell_attributes,
     unparse,
@@ -63,6 +65,10 @@ class Linker:
     def __init__(self, texts: dict[str, str], kept: dict[str, str], resident: set[str]) -> None:
         self.trees = {name: absolute(name, ast.parse(text)) for name, text in texts.items()}
         self.kept = {name: ast.parse(text) for name, text in kept.items()}
+        for name, tree in self.trees.items():
+            mark_origins(name, tree)
+        # What the functions and classes in a file were: "module Class.method", by their names.
+        self.origins: dict[str, dict[str, list[str]]] = {}
         self.resident = set(resident)
         self.scopes = {name: module_scope(tree, texts) for name, tree in self.trees.items()}
         self.scopes |= {name: imported_scope(tree, texts) for name, tree in self.kept.items()}
@@ -263,6 +269,7 @@ class Linker:
                 self._make_class_overlays(found)
         texts = {name: self._kept_text(name, tree) for name, tree in self.kept.items()}
         texts[CORE] = foreign_imports(self.trees.values(), self.trees) + unparse(core)
+        self.origins[CORE] = origins_of(core)
         for name, overlay in self.overlays.items():
             if name in texts:
                 continue
@@ -271,6 +278,7 @@ class Linker:
             if overlay.needed:
                 head += f"from {CORE} import {', '.join(aliases)}\n"
             texts[name] = head + unparse(overlay.body)
+            self.origins[name] = origins_of(overlay.body)
         return texts
 
     def _distinguish(self, overlay) -> list[str]:

@@ -27,6 +27,30 @@ class Overlay:
     needed: set = field(default_factory=set)
 
 
+def mark_origins(module: str, tree) -> None:
+    """Write on each function and class of `tree` where it comes from, as "module Class.method"."""
+    def mark(parent, head):
+        for node in ast.iter_child_nodes(parent):
+            name = getattr(node, "name", None)
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                node.origin = f"{module} {head}{name}"
+                mark(node, f"{head}{name}.")
+            else:
+                mark(node, head)
+
+    mark(tree, "")
+
+
+def origins_of(body) -> dict[str, list[str]]:
+    """Return what the names of the functions and classes in `body` were, in order."""
+    found: dict[str, list[str]] = {}
+    for statement in body:
+        for node in ast.walk(statement):
+            if hasattr(node, "origin"):
+                found.setdefault(node.name, []).append(node.origin)
+    return found
+
+
 def module_scope(tree, texts) -> dict[str, tuple]:
     """Return what the names at the top of a linked module are."""
     own = {name: ("own", name) for statement in tree.body for name in bound_by(statement)}

@@ -26,6 +26,7 @@ import struct
 import sys
 import time
 import tokenize
+from dataclasses import dataclass
 
 from tools import interpreter_names
 
@@ -60,6 +61,27 @@ def shorten(sources: dict[str, str], kept: list[str]) -> dict[str, str]:
     What stands behind a `@` in the name of a module is a name of the code: it is respelled, too.
     `kept` are the texts of the other files that the same node runs.
     """
+    spelling = find_spellings(sources, kept)
+    return {spelling.of_file(name): respelled(text, spelling.in_module(name))
+            for name, text in sources.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Spellings:
+    """The new spelling of names: `shared` of all modules, `private` of each."""
+
+    shared: dict[str, str]
+    private: dict[str, dict[str, str]]
+
+    def of_file(self, name: str) -> str:
+        return AT.join(self.shared.get(part, part) for part in name.split(AT))
+
+    def in_module(self, name: str) -> dict[str, str]:
+        return self.shared | self.private[name]
+
+
+def find_spellings(sources: dict[str, str], kept: list[str]) -> Spellings:
+    """Return how `shorten` respells the names of `sources`."""
     trees = {name: ast.parse(text) for name, text in sources.items()}
     fixed = fixed_names(sources, trees, kept)
     known = named_elsewhere(trees)
@@ -72,10 +94,9 @@ def shorten(sources: dict[str, str], kept: list[str]) -> dict[str, str]:
     fresh = itertools.chain(spare, (word for word in short if word not in spare))
     # Names that only their module knows are respelled alike in every module.
     common = list(itertools.islice(fresh, max(map(len, private.values()), default=0)))
-    spelling = dict(zip(sorted(shared, key=lambda word: (-uses[word], word)), fresh))
-    return {AT.join(spelling.get(part, part) for part in name.split(AT)):
-            respelled(text, spelling | dict(zip(sorted(private[name]), common)))
-            for name, text in sources.items()}
+    ranked = sorted(shared, key=lambda word: (-uses[word], word))
+    return Spellings(dict(zip(ranked, fresh)),
+                     {name: dict(zip(sorted(words), common)) for name, words in private.items()})
 
 
 def spellings():

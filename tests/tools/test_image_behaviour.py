@@ -19,7 +19,7 @@ def image(tmp_path_factory):
     """A folder with all portable tests and all that they import, compiled as for a board."""
     folder = tmp_path_factory.mktemp("image")
     sources = board_images.needed_files(*FILES)
-    for name, text in board_images.device_texts(sources).items():
+    for name, text in board_images.device_code(sources).texts.items():
         board_images.compile_module(name, text, folder)
     return folder
 
