@@ -114,7 +114,9 @@ def take(
         received=union(account.received, _above(fresh, account.settled)),
         explained=difference(account.explained, fresh),
         last=max(account.last, statement.last or 0, came[-1][1] if came else 0),
-        oldest_boot=_later(account.oldest_boot, statement.oldest_boot),
+        oldest_boot=(
+            account.oldest_boot if statement.oldest_boot is None else statement.oldest_boot
+        ),
         is_closed=False,
     )
     missing = range_set.of((gap.first, gap.last) for gap in known if gap.reason == MISSING)
@@ -187,16 +189,22 @@ def _settle(
     ), tuple(gaps)
 
 
+def boots_after(boot: int, other: int) -> int:
+    """Return how many boots `boot` comes after `other`, below 0 if before: 32 bits wrap."""
+    return ((boot - other + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+
+
 def end_reason(account: Account, statement: Statement) -> str | None:
     """Return why the node holds nothing more of another boot than its statement's; None: it may.
 
     What of that boot is neither received nor explained then is so for this reason.
     """
-    if abs(account.boot - statement.boot) > CHAIN_MAX:
+    if abs(boots_after(account.boot, statement.boot)) > CHAIN_MAX:
         return ERASED
-    if statement.oldest_boot is not None and account.boot >= statement.oldest_boot:
+    kept = statement.oldest_boot
+    if kept is not None and boots_after(account.boot, kept) >= 0:
         return None
-    if account.boot > statement.boot:
+    if boots_after(account.boot, statement.boot) > 0:
         return None
     if account.oldest_boot is None:
         return RESET

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import cbor2
 
-from gateway import decimals, sequence_ranges
+from gateway import decimals, ledger, sequence_ranges
 from gateway.rows import ReadingRow, TimeSource, Value
 from protocol import data_types, lwm2m_path, object_table, senml, senml_json
 from protocol.errors import DecodeError
@@ -179,7 +179,7 @@ def _journal(stated: dict[int, object], count: int) -> Journal:
         raise DecodeError("sequence number out of range")
     if max(oldest or 0, last or 0) > NUMBER_MAX or max(numbers, default=0) > (last or NUMBER_MAX):
         raise DecodeError("sequence number beyond the last one")
-    if oldest_boot is not None and oldest_boot > boot:
+    if oldest_boot is not None and ledger.boots_after(oldest_boot, boot) > 0:
         raise DecodeError("oldest boot after this one")
     return Journal(boot, tuple(sequences), oldest, dropped, last, oldest_boot)
 

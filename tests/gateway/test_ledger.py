@@ -201,6 +201,13 @@ def test_boot_number_far_away_is_that_of_an_erased_node():
     assert ledger.end_reason(old, said()) == ledger.ERASED
 
 
+def test_boot_after_the_last_of_32_bits_follows_it():
+    last = Account(0xFFFFFFFF, oldest=3, last=9, oldest_boot=0xFFFFFFFF)
+    assert ledger.end_reason(last, said(boot=1, oldest_boot=0xFFFFFFFF)) is None
+    assert ledger.end_reason(last, said(boot=1, oldest_boot=0)) == ledger.MISSING
+    assert ledger.end_reason(Account(2, oldest_boot=1), said(boot=0xFFFFFFFF)) is None
+
+
 def test_newer_boot_is_not_over_when_an_older_one_speaks():
     assert ledger.end_reason(Account(8, oldest_boot=7), said()) is None
     assert ledger.end_reason(Account(8), said(oldest_boot=None)) is None

@@ -54,7 +54,7 @@ class Naive:
         reason = "elsewhere" if before is None or is_returning else "missing"
         for n in range(1, settled + 1):
             states.setdefault(n, reason)
-        self.oldest_boot[boot] = max(self.oldest_boot.get(boot) or 0, oldest_boot or 0) or None
+        self.oldest_boot[boot] = oldest_boot or self.oldest_boot.get(boot)
         self.closed.discard(boot)
         if is_news:
             self._close_others(boot, oldest_boot)
