@@ -24,6 +24,7 @@ from protocol.errors import DecodeError
 
 BATCH_MAX = 500
 ENTRIES_MAX = 100
+REFUSED = 0x80  # MQTT 5 section 2.4: and above
 SHOW_S = 1.0
 VALUES = frozenset(("v", "vb", "vs", "vd"))  # SenML: number, truth value, text, base64url
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, DecodeError,
@@ -220,9 +221,9 @@ class City:
             await loop.run_in_executor(thread, rows.commit, messages)
             # From here on these messages cannot be lost any more, and not a moment earlier.
             published = [connection.publish(each) for each in acknowledgements(messages)]
-            self.counters["acknowledgements refused"] += sum(
-                reason >= 0x80 for reason in await asyncio.gather(*published)
-            )
+            reasons = await asyncio.gather(*published)
+            if any(reason >= REFUSED for reason in reasons):
+                self._state = "connected, but the broker refuses our acknowledgements"
             for message in messages:
                 connection.acknowledge(message)
 

@@ -12,7 +12,7 @@ import click
 from gateway.cli.screen import json_option, print_json
 
 SHOWN = ("messages", "readings", "duplicates", "refused")
-COUNTED = (*SHOWN, "commits", "connections", "acknowledgements refused")
+COUNTED = (*SHOWN, "commits", "connections")
 
 
 @click.command()
@@ -59,7 +59,7 @@ def city(into: str, gateway: str | None, ca: str, as_json: bool, **broker) -> No
     if sys.stderr.isatty():
         click.echo(err=True)
     if as_json:
-        print_json({name.replace(" ", "_"): counters[name] for name in COUNTED})
+        print_json({name: counters[name] for name in COUNTED})
     else:
         click.echo(_line(counters))
 

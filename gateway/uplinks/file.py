@@ -42,42 +42,42 @@ class FileUplink:
         self._pump = pump
         self._executor = executor
         self._random = random
+        self._failures = 0
         self.state = "closed"
 
     async def run(self) -> None:
         """Deliver for ever; what the disk refuses is kept and tried again."""
-        failures = 0
         while True:
             try:
                 await self._pump.open()
                 written = await self._in_executor(self._lines.open)
-                self.state, failures = "open", 0
                 await self._deliver(written)
             except (OSError, StoreError) as error:
                 self.state = str(error)
                 self._pump.counters["failures"] += 1
-                if failures == 0:
-                    self._pump.note("uplink_failed", str(error))
-                failures += 1
+                self._pump.troubles.begin("uplink_failed", str(error))
+                self._failures += 1
             finally:
                 # After what the executor still writes: a number may soon be another file's.
                 await self._in_executor(self._lines.close)
-            await asyncio.sleep(backoff_s(failures, self._random))
+            await asyncio.sleep(backoff_s(self._failures, self._random))
 
     async def _deliver(self, written: Written) -> None:
         while True:
             self._pump.wake.clear()
             await self._pump.refill()
             batch, lines = self._next_batch(written)
-            if not batch:
-                await self._pump.wake.wait()
-                continue
             if lines:
                 await self._in_executor(self._lines.append, lines)
             for window, pack in batch:
                 self._pump.delivered(window, pack)
             # One batch at a time is in doubt: the next begins when the cursor knows of this one.
             await self._pump.save(urgent=self._pump.is_behind)
+            # Not before: a full disk opens a file all the same.
+            self.state, self._failures = "open", 0
+            self._pump.troubles.end()
+            if not batch:
+                await self._pump.wake.wait()
 
     def _next_batch(self, written: Written) -> tuple[list[tuple[LaneWindow, Pack]], list[str]]:
         batch: list[tuple[LaneWindow, Pack]] = []

@@ -221,7 +221,8 @@ class ReadingSender:
             self._count_malformed(malformed, 'no "node" in an entry, or an "id" that is none')
         for entry in entries:
             whole, is_known = self._under_way.acknowledge(entry)
-            self._pump.counters["acknowledgements unknown"] += not is_known
+            if not is_known:
+                self._pump.counters["acknowledgements unknown"] += 1
             for sent in whole:
                 self._pump.delivered(sent.window, sent.pack)
         if entries:

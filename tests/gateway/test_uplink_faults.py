@@ -4,8 +4,6 @@ After each: every reading stands in the table once, and in order per node and la
 """
 
 import asyncio
-import functools
-from collections import defaultdict
 from contextlib import suppress
 
 import pytest
@@ -21,20 +19,15 @@ from gateway.uplinks.pump import Pump
 from tests.gateway.cable import Cable
 from tests.gateway.city_process import CityProcess
 from tests.gateway.mosquitto import Broker, City
-from tests.gateway.mqtt_uplink import met, uplinked
+from tests.gateway.mqtt_uplink import met
+from tests.gateway.uplink_chain import NODES, chained, prove
 from tests.gateway.uplink_rows import EPOCH, TIME_MS, alarm, row
-
-NODES = 5
-FOUND = "SELECT endpoint, topic, sequence FROM readings ORDER BY arrival"
 
 
 @pytest.fixture
 def broker(tmp_path):
     with Broker(tmp_path / "broker") as running:
         yield running
-
-
-chained = functools.partial(uplinked, ack="application", ack_timeout_s=2)
 
 
 async def feed(system, count, faults=None):
@@ -44,17 +37,6 @@ async def feed(system, count, faults=None):
         await system.store.commit_pack([make(index, f"lamp{index % NODES}")], urgent=True)
         if faults and index in faults:
             await asyncio.to_thread(faults[index])
-
-
-def prove(consumer, count):
-    """Check that the consumer has readings 0 to `count` - 1 once, in order per node and lane."""
-    found = consumer.rows(FOUND)
-    assert sorted(sequence for _, _, sequence in found) == list(range(count))
-    lanes = defaultdict(list)
-    for endpoint, topic, sequence in found:
-        lanes[endpoint, topic].append(sequence)
-    for numbers in lanes.values():
-        assert numbers == sorted(numbers)
 
 
 def copies(consumer):

@@ -181,9 +181,14 @@ def test_folder_that_cannot_be_written_keeps_the_readings_until_it_can(tmp_path)
             assert (await store.backlog("file", Lane.MEASUREMENT)).count == 1
             blocked.rmdir()
             await until(lambda: drained(store))
+
+            async def told():
+                return len(await store.incidents(5)) > 1
+
+            await until(told)
             return [each.kind for each in await store.incidents(5)]
 
-    assert asyncio.run(main()) == ["uplink_failed"]
+    assert asyncio.run(main()) == ["uplink_recovered", "uplink_failed"]
     assert sequences(tmp_path) == [1]
 
 
