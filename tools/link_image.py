@@ -40,6 +40,7 @@ from tools.link_scopes import (
     origins_of,
     private_attributes,
     respell_attributes,
+    run_by_a_call,
     unparse,
     words_of_strings,
 )
@@ -160,18 +161,27 @@ class Linker:
         return target if target[0] == "module" else self.definitions[module, name]
 
     def _keep_what_importing_needs(self) -> None:
-        """Move into the core what its statements use while it is imported."""
-        waiting = [found for found in self.definitions.values() if found.place == CORE]
+        """Move into the core what its statements use while it is imported.
+
+        An overlay could not be imported then: it takes names from the core.
+        """
+        waiting = [(found, evaluated_at_import(found.statement))
+                   for found in self.definitions.values() if found.place == CORE]
+        run = set()
         while waiting:
-            found = waiting.pop()
-            for node in evaluated_at_import(found.statement):
+            found, nodes = waiting.pop()
+            for node in nodes:
                 used = self._used(found.module, node)
-                if isinstance(used, Definition) and used.place != CORE:
+                if not isinstance(used, Definition):
+                    continue
+                if used.place != CORE:
                     used.place = CORE
-                    waiting.append(used)
-                if isinstance(node, ast.Call) and isinstance(used, Definition):
+                    waiting.append((used, evaluated_at_import(used.statement)))
+                if isinstance(node, ast.Call) and id(used) not in run:
+                    run.add(id(used))
                     # An instance that is a constant: it needs its constructor at once.
                     self.resident.add(f"{used.module} {used.name}.__init__")
+                    waiting.append((used, run_by_a_call(used.statement)))
 
     def _used(self, module, node):
         if isinstance(node, ast.Call):

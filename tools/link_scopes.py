@@ -147,6 +147,14 @@ def evaluated_at_import(statement):
             waiting.extend(ast.iter_child_nodes(node))
 
 
+def run_by_a_call(statement):
+    """Give the expressions that calling a function, or making an instance, may evaluate."""
+    bodies = [statement] if isinstance(statement, ast.FunctionDef) else [
+        each for each in methods(statement) if each.name == "__init__"]
+    for body in bodies:
+        yield from ast.walk(body)
+
+
 def local_names(function) -> set[str]:
     """Return the names that are a function's own: arguments and all that it binds."""
     names = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
