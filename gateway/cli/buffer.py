@@ -1,5 +1,6 @@
 """The durable buffer: how full, how sound, what of whom, and why."""
 
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
@@ -216,10 +217,14 @@ def explain(context: click.Context, node: str, as_json: bool) -> None:
 def _print_explanation(shown: dict[str, Any]) -> None:
     if not shown["boots"]:
         click.echo(f"{shown['endpoint']}: no numbered reading was ever received of it")
-    for boot in shown["boots"]:
-        state = "over" if boot["is_over"] else "not over yet"
-        click.echo(f"boot {boot['boot']}, {state}: numbers 1 to {boot['last']}")
-        print_table(("", "readings", "numbers", "since"), _rows(boot))
+    for is_whole, boots in groupby(shown["boots"], key=_is_whole):
+        if is_whole:
+            click.echo(_whole_text(list(boots)))
+            continue
+        for boot in boots:
+            state = "over" if boot["is_over"] else "not over yet"
+            click.echo(f"boot {boot['boot']}, {state}: numbers 1 to {boot['last']}")
+            print_table(("", "readings", "numbers", "since"), _rows(boot))
     for shed in shown["shed"]:
         numbers = (f"boot {shed['boot']}, numbers" if shed["boot"] is not None else "row ids")
         click.echo(f"shed before {shed['uplink']} had them: {numbers} "
@@ -228,6 +233,19 @@ def _print_explanation(shown: dict[str, Any]) -> None:
         click.echo(f"MISSING: {shown['missing']} readings that nobody can explain"
                    if shown["missing"] else
                    "Nothing is missing: every number is here, with the node, or explained.")
+
+
+def _is_whole(boot: dict[str, Any]) -> bool:
+    return boot["is_over"] and boot["received"]["count"] == boot["last"]
+
+
+def _whole_text(boots: list[dict[str, Any]]) -> str:
+    """Return one line for boots of which every reading was received."""
+    numbers = [boot["boot"] for boot in boots]
+    count = sum(boot["last"] for boot in boots)
+    which = f"boot {numbers[0]}" if len(numbers) == 1 else (
+        f"{len(numbers)} boots from {numbers[0]} to {numbers[-1]}")
+    return f"{which}, over: all {count} readings received"
 
 
 def _rows(boot: dict[str, Any]) -> list[tuple]:

@@ -125,6 +125,13 @@ def test_explain_tells_what_became_of_every_number(tmp_path):
         (4, 5, "dropped: full")]
 
 
+def test_boots_of_which_all_was_received_are_one_line(tmp_path):
+    packs = [pack(boot, "1-2", levels(10, 20), 1, 2) for boot in (5, 6, 7)]
+    text = called(tmp_path, "explain", LAMP, packs=packs).stdout
+    assert "2 boots from 5 to 6, over: all 4 readings received\n" in text
+    assert "boot 7, not over yet: numbers 1 to 2\n" in text
+
+
 def test_explain_ends_with_one_where_anything_is_missing(tmp_path):
     shown = called(tmp_path, "explain", LAMP, packs=BAD)
     assert shown.exit_code == 1
