@@ -32,6 +32,7 @@ SILENT = "the consumer acknowledges nothing; readings are kept and go again"
 REFUSED_FIRST_S, REFUSED_MAX_S = 2.0, 300.0
 # The longest time between two tries to wake a silent consumer, unless it is given more itself.
 PROBE_MAX_MS = 60_000
+REPEATS_DOUBLED_MAX = 5
 # A broker that takes messages and answers none is as good as gone.
 ANSWER_TIMEOUT_MS = 60_000
 HOUSEKEEPING_MS = 1000
@@ -178,7 +179,9 @@ class ReadingSender:
             return
         self._refusals_in_a_row = 0
         if self._waits_for_consumer:
-            self._under_way.expect(sent, now_ms + self._ack_timeout_ms)
+            # Copies of copies would drown a consumer that is slow, not dead.
+            wait_ms = self._ack_timeout_ms * 2 ** min(sent.repeats, REPEATS_DOUBLED_MAX)
+            self._under_way.expect(sent, now_ms + wait_ms)
         elif self._under_way.remove(sent):
             self._pump.delivered(sent.window, sent.pack)
 
@@ -235,10 +238,8 @@ class ReadingSender:
         self._peer_log.warning(f"uplink {self._pump.name}", what, self._clock.monotonic_s())
 
     def _heard(self) -> None:
-        now_ms = self._heard_ms = self._now_ms()
+        self._heard_ms = self._now_ms()
         if self._probes:
-            # It works through what waited for it; to send all of that again would only double it.
-            self._under_way.postpone(now_ms + self._ack_timeout_ms)
             self._probes = self._probe_ms = 0
             self._pump.troubles.end()
 

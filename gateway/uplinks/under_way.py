@@ -5,15 +5,20 @@ counts, it stays until every one of its readings is acknowledged, by whatever cu
 is published again when that takes too long.
 """
 
+from heapq import heapify, heappop, heappush
+from itertools import count
+
 from gateway.uplinks.lane_window import LaneWindow
 from gateway.uplinks.mqtt_acks import Acknowledgement
 from gateway.uplinks.senml_pack import Pack
+
+STALE_MAX = 1000
 
 
 class Sent:
     """One published pack; `missing` are the numbers of its key that nobody has acknowledged."""
 
-    __slots__ = ("boot", "missing", "pack", "round", "window", "due_ms")
+    __slots__ = ("boot", "due_ms", "missing", "pack", "repeats", "round", "window")
 
     def __init__(self, window: LaneWindow, pack: Pack, epoch: int) -> None:
         self.window = window
@@ -21,15 +26,18 @@ class Sent:
         self.boot = pack.boot_key(epoch)
         self.missing = set(pack.numbers)
         self.round = 0  # of refusals, when it was published
+        self.repeats = 0  # how often it was published again
         self.due_ms: int | None = None  # when to publish it again
 
 
 class UnderWay:
-    """The packs under way; all are due after the same time, so the first is the oldest."""
+    """The packs under way."""
 
     def __init__(self) -> None:
         self._by_node: dict[tuple[str, str], list[Sent]] = {}
-        self._due: dict[Sent, None] = {}
+        # (time, tie-break, entry); one that is not due at that time any more is passed over.
+        self._due: list[tuple[int, int, Sent]] = []
+        self._ties = count()
         self._count = 0
 
     def __len__(self) -> int:
@@ -51,33 +59,28 @@ class UnderWay:
         entries.remove(sent)
         if not entries:
             del self._by_node[key]
-        self._due.pop(sent, None)
+        sent.due_ms = None
         self._count -= 1
         return True
 
     def expect(self, sent: Sent, due_ms: int) -> None:
-        """Wait until `due_ms` for the consumer's acknowledgement; no earlier than of any other."""
-        if sent in self._by_node.get((sent.pack.endpoint, sent.boot), []):
-            self._due.pop(sent, None)
-            self._due[sent] = None
+        """Wait until `due_ms` for the consumer's acknowledgement."""
+        if sent in self._by_node.get((sent.pack.endpoint, sent.boot), ()):
             sent.due_ms = due_ms
-
-    def postpone(self, due_ms: int) -> None:
-        """Wait for every acknowledgement until `due_ms`."""
-        for sent in self._due:
-            sent.due_ms = due_ms
-
-    def next_timeout_ms(self) -> int | None:
-        """Return when the first acknowledgement is overdue."""
-        return next((sent.due_ms for sent in self._due), None)
+            heappush(self._due, (due_ms, next(self._ties), sent))
+            if len(self._due) > 2 * self._count + STALE_MAX:
+                self._due = [each for each in self._due if each[2].due_ms == each[0]]
+                heapify(self._due)
 
     def take_overdue(self, now_ms: int) -> Sent | None:
-        """Return the pack that waited longest, if too long; the caller publishes it again."""
-        sent = next(iter(self._due), None)
-        if sent is None or sent.due_ms > now_ms:
-            return None
-        del self._due[sent]
-        return sent
+        """Return the pack that is overdue longest, if any; the caller publishes it again."""
+        while self._due and self._due[0][0] <= now_ms:
+            due_ms, _, sent = heappop(self._due)
+            if sent.due_ms == due_ms:
+                sent.due_ms = None
+                sent.repeats += 1
+                return sent
+        return None
 
     def acknowledge(self, acknowledged: Acknowledgement) -> tuple[list[Sent], bool]:
         """Return the packs that are whole now, no longer under way, and whether any was meant.

@@ -92,14 +92,24 @@ def test_acknowledgement_of_another_node_boot_or_reading_is_not_known():
     assert core.acknowledge(named("1-2")) == ([], False)
 
 
-def test_overdue_packs_come_in_the_order_in_which_they_were_published():
+def test_overdue_packs_come_in_the_order_of_their_times():
     core = UnderWay()
     first, second = core.add(WINDOW, pack(1), EPOCH), core.add(WINDOW, pack(2), EPOCH)
-    core.expect(first, 100)
     core.expect(second, 110)
+    core.expect(first, 100)
     assert core.take_overdue(99) is None
     assert core.take_overdue(110) is first and core.take_overdue(110) is second
     assert core.take_overdue(999) is None and len(core) == 2
+    assert (first.repeats, second.repeats) == (1, 1)
+
+
+def test_only_the_last_time_of_a_pack_counts():
+    core = UnderWay()
+    sent = core.add(WINDOW, pack(1), EPOCH)
+    for due_ms in range(100, 5100):
+        core.expect(sent, due_ms)
+    assert core.take_overdue(5098) is None
+    assert core.take_overdue(5099) is sent and len(core._due) == 0
 
 
 def test_pack_that_is_not_under_way_any_more_is_never_overdue():

@@ -131,6 +131,25 @@ def test_silent_consumer_is_asked_with_one_pack_at_a_time_and_then_gets_all(tmp_
         asyncio.run(main())
 
 
+def test_first_word_of_a_silent_consumer_brings_all_that_is_overdue_at_once(tmp_path, broker):
+    async def main():
+        async with application(tmp_path, broker, ack_timeout_s=2, window=5) as system:
+            rows = [row(1, f"lamp{index}") for index in range(5)]
+            await system.store.commit_pack(rows, urgent=True)
+            seen = {await next_key(city) for _ in range(5)}
+            probe = await next_key(city)
+            await acknowledge(city, probe)
+            again = {await next_key(city) for _ in range(4)}
+            assert again == seen - {probe}
+            # Not one by one, as a consumer is asked that has said nothing since.
+            assert system.uplink.state == "connected"
+            await acknowledge(city, *again)
+            await system.until(system.drained)
+
+    with City(broker) as city:
+        asyncio.run(main())
+
+
 def test_alarm_overtakes_measurements_while_the_window_is_full(tmp_path, broker):
     async def main():
         async with application(tmp_path, broker, window=2) as system:
