@@ -21,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.settings import MqttUplink as MqttSettings
+from gateway.uplinks.mqtt_properties import PublishProperties
 
 CONNECT_TIMEOUT_S = 20
 HOUSEKEEPING_S = 1.0
@@ -121,19 +122,14 @@ class MqttConnection:
         return future
 
     def _send(self, publication: Publication, future: "asyncio.Future[int]") -> None:
-        properties = Properties(PacketTypes.PUBLISH)
-        if publication.user_properties:
-            properties.UserProperty = list(publication.user_properties)
-        if publication.correlation is not None:
-            properties.CorrelationData = publication.correlation
-        if publication.content_type is not None:
-            properties.ContentType = publication.content_type
         message = self._client.publish(
             publication.topic,
             publication.payload,
             qos=1,
             retain=publication.is_retained,
-            properties=properties,
+            properties=PublishProperties(
+                publication.user_properties, publication.correlation, publication.content_type
+            ),
         )
         self._publishing[message.mid] = future
 
