@@ -82,7 +82,8 @@ class MqttUplink:
     def state(self) -> str:
         """Return what people should know: connected or not, and what keeps readings back."""
         trouble = self._pump.troubles.text
-        return f"{self._state}, but {trouble}" if trouble and self._connection else self._state
+        is_held_up = trouble and self._state == "connected"
+        return f"connected, but {trouble}" if is_held_up else self._state
 
     def result_ready(self) -> None:
         """Say that a command has ended; its result is read from the store and published."""

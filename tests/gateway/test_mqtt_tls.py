@@ -10,9 +10,9 @@ import pytest
 
 from gateway.settings import Tls
 from tests import debian
+from tests.gateway.city_process import CityProcess
 from tests.gateway.mosquitto import Broker
 from tests.gateway.mqtt_uplink import uplinked
-from tests.gateway.uplink_rows import row
 
 
 def openssl(*arguments):
@@ -70,7 +70,6 @@ async def state_of(folder, broker, made, password="sesame\n"):
     secret.write_text(password)
     settings = {"username": "gateway", "password_file": str(secret)}
     async with uplinked(folder, broker, tls=Tls(ca=str(made / "ca.pem")), **settings) as system:
-        await system.store.commit_pack([row(1)], urgent=True)
         passing = ("closed", "connecting", "subscribing")
         await system.until(lambda: system.uplink.state not in passing)
         return system.uplink.state
@@ -84,6 +83,15 @@ def made(tmp_path):
 def test_uplink_connects_with_tls_and_the_password_of_its_file(tmp_path, made):
     with SecureBroker(tmp_path / "broker", made) as broker:
         assert asyncio.run(state_of(tmp_path, broker, made)) == "connected"
+
+
+def test_consumer_connects_with_tls_and_the_password_of_its_file(tmp_path, made):
+    secret = tmp_path / "password"
+    secret.write_text("sesame\n")
+    options = ("--ca", made / "ca.pem", "--username", "gateway", "--password-file", secret)
+    with SecureBroker(tmp_path / "broker", made) as broker:
+        with CityProcess(tmp_path, broker.url, *options) as consumer:
+            assert consumer.stop()["connections"] == 1
 
 
 def test_wrong_password_is_refused_by_the_broker(tmp_path, made):
