@@ -150,7 +150,7 @@ def run(image: Path, furniture: str, heap: int) -> Server:
     process = LineProcess(command(image, furniture, heap), image, ".frozen")
     server = Server(furniture)
     try:
-        _play(process, server)
+        play(process, server)
     finally:
         process.close()
     if not server.is_content():
@@ -160,7 +160,8 @@ def run(image: Path, furniture: str, heap: int) -> Server:
     return server
 
 
-def _play(process: LineProcess, server: Server) -> None:
+def play(node, server: Server) -> None:
+    """Let an hour pass between `server` and `node`, a LineProcess or what is asked like one."""
     now_ms = 0
     datagrams: list[bytes] = []
     node_ms = 0
@@ -169,7 +170,7 @@ def _play(process: LineProcess, server: Server) -> None:
         if node_ms <= now_ms:
             lines.append(str(now_ms))
         for line in lines:
-            words = process.ask(line).split()
+            words = node.ask(line).split()
             node_ms = HOUR_MS if words[0] == "None" else int(words[0])
             for word in words[1:]:
                 server.receive(bytes.fromhex(word), now_ms)

@@ -9,8 +9,10 @@ import gc
 import sys
 from binascii import hexlify, unhexlify
 
-# As every main.py does, before it imports much: garbage between code splits the heap.
-gc.threshold(2048)
+# As every main.py does, before it imports much: garbage between code splits the heap. CPython,
+# which counts calls here, has no such call.
+if hasattr(gc, "threshold"):
+    gc.threshold(2048)
 
 from firmware.hardware import MeterReading
 from firmware.node import Node
@@ -27,7 +29,6 @@ class Board:
     mac = b"\x02\x00\x00\x00\x00\x01"
     reset_cause = "power"
     bearer = 21
-    motion = None
 
     def __init__(self, furniture):
         self.furniture = furniture
@@ -37,7 +38,8 @@ class Board:
         self._state = 1
         self._entries = {}
         self.store = self.radio = self.watchdog = self
-        self.dimmer = self.meter = self.photocell = self if furniture == "lamp" else None
+        is_lamp = furniture == "lamp"
+        self.dimmer = self.meter = self.photocell = self.motion = self if is_lamp else None
         is_bin = furniture == "bin"
         self.rangefinder = self.accelerometer = self.thermometer = self if is_bin else None
         self.battery = None if furniture == "lamp" else self
@@ -87,6 +89,9 @@ class Board:
     def read_lux(self):
         return 5
 
+    def is_present(self):
+        return False
+
     def measure_mm(self):
         # A full container after an hour.
         return 1150 - self.now_ms // 3600
@@ -105,26 +110,39 @@ class Board:
         return 61200 if self.now_ms // 300000 % 2 else 60000
 
 
-def main(furniture):
+def make(furniture):
+    """Return (board, node), the node started."""
     board = Board(furniture)
     node = Node(board, Settings(server_uri="coap://192.0.2.9:5683", registration_spread_s=0))
     node.start(0)
+    return board, node
+
+
+def answer(board, node, line, say):
+    """Let the node take a line of input; `say` takes its answer, piece by piece."""
+    words = line.split()
+    now_ms = board.now_ms = int(words[0])
+    if len(words) > 1:
+        node.receive_datagram(unhexlify(words[1]), node.peer, now_ms)
+    else:
+        node.handle_timeout(now_ms)
+    while node.next_event():
+        pass
+    say(str(node.next_timeout_ms()))
+    for datagram, _ in node.datagrams_to_send():
+        say(" ")
+        for index in range(0, len(datagram), PIECE):
+            # A datagram as a whole goes to a socket as it is.
+            say(hexlify(datagram[index:index + PIECE]).decode())
+
+
+def main(furniture):
+    board, node = make(furniture)
     for line in sys.stdin:
-        words = line.split()
-        now_ms = board.now_ms = int(words[0])
-        if len(words) > 1:
-            node.receive_datagram(unhexlify(words[1]), node.peer, now_ms)
-        else:
-            node.handle_timeout(now_ms)
-        while node.next_event():
-            pass
-        say("@result " + str(node.next_timeout_ms()))
-        for datagram, _ in node.datagrams_to_send():
-            say(" ")
-            for index in range(0, len(datagram), PIECE):
-                # A datagram as a whole goes to a socket as it is.
-                say(hexlify(datagram[index:index + PIECE]).decode())
+        say("@result ")
+        answer(board, node, line, say)
         say("\n")
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])
