@@ -65,12 +65,15 @@ def report_result(command: dict, as_json: bool, done: Callable[[dict], str]) -> 
     """Print a command's result; anything but 'done' ends with 1 and says what to expect."""
     if as_json:
         print_json(command)
+    # That a command is not durable, for one.
+    remark = f" ({command['detail']})" if command["detail"] else ""
     if command["result"] == "done":
         if not as_json:
-            click.echo(f"{_who(command['node'])}: {done(command)}")
+            click.echo(f"{_who(command['node'])}: {done(command)}{remark}")
         return
     if command["result"] is None:
-        raise ApiError("no result yet: " + _WAITING[command["state"]].format(**command))
+        waiting = _WAITING[command["state"]].format(**command)
+        raise ApiError(f"no result yet: {waiting}{remark}")
     raise ApiError(f"the command to {command['node']} {_ended(command)}")
 
 

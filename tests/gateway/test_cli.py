@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from gateway import api
 from gateway.cli import main
+from simulator.disk import Disk, Trouble
 from tests.gateway.coap_street import run
 from tests.gateway.service_street import Fixed, client, running
 
@@ -37,17 +38,19 @@ class Refusing(resource.Resource):
         return Message(code=aiocoap.BAD_REQUEST)
 
 
-def called(folder, *arguments, prepare=None):
+def called(folder, *arguments, prepare=None, **seams):
     """Return the result of a command line on a street of a lamp and a bin."""
 
     async def call():
         socket = str(folder / "faubourg.sock")
         objects = {("3416", "0"): Lamp(), ("3416", "0", "2"): TEN_PERCENT, (): Lamp(),
                    ("3416", "0", "4"): Refusing(), ("3", "0", "13"): Fixed(b"1700000000")}
-        async with running(folder) as (gateway, port), client(port, objects) as lamp, \
+        async with running(folder, **seams) as (gateway, port), client(port, objects) as lamp, \
                 client(port) as bin, api.serving(gateway, socket, ""):
             await lamp.register(LAMP, links=b"</3/0>,</3416/0>,</3418/0>")
             await bin.register(BIN, links=b"</3/0>,</3435/0>")
+            if prepare:
+                prepare()
             return await asyncio.to_thread(
                 CliRunner().invoke, main, ["--socket", socket, *arguments])
 
@@ -60,6 +63,14 @@ def test_dim_tells_the_node_the_level_that_the_lamp_took_and_its_end(tmp_path):
     day = time.strftime("%d %b", time.localtime(time.time() + 7200))
     assert shown.stdout.startswith(f"{LAMP}: 10 % until {day} ")
     assert "not 5 %" in shown.stdout
+
+
+def test_dim_says_that_it_is_not_durable_where_the_store_fails(tmp_path):
+    disk = Disk("dim")
+    shown = called(tmp_path, "dim", "0101", "5", prepare=lambda: disk.fail(
+        "write", Trouble.FULL), vfs=disk.name)
+    assert shown.exit_code == 0
+    assert shown.stdout.endswith(" (not durable, the store fails)\n")
 
 
 def test_dim_of_what_is_no_lamp_is_refused_in_words_and_not_kept(tmp_path):
