@@ -21,6 +21,11 @@ class GatewayProcess:
         self._process = process
         self.port = port
 
+    @property
+    def pid(self) -> int:
+        """Return its process id."""
+        return self._process.pid
+
     def cpu_ns(self) -> int:
         """Return the CPU time that all its threads have used."""
         return cpu_ns(self._process.pid)

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from collections import deque
 
 from gateway.coap_codec import code_text
 from protocol import coap_message as coap
@@ -11,7 +12,8 @@ from protocol.senml import Record
 
 UNIX_S = 1_765_000_000
 LINKS = b"</3/0>,</3303/0>,</3411/0>,</3416/0>,</3418/0>,</42800/0>"
-ANSWER_TIMEOUT_S = 30.0
+# For a whole series of packs.
+ANSWER_TIMEOUT_S = 300.0
 
 
 def temperatures(count: int, number: int) -> list[Record]:
@@ -45,7 +47,10 @@ PACKS = {
 
 
 class LoadClient(asyncio.DatagramProtocol):
-    """One registered client; sends packs one after the other."""
+    """One registered client; sends packs one after the other.
+
+    It takes little CPU time itself, so that a load can come from the machine under test.
+    """
 
     def __init__(self, number: int, is_queue_mode: bool = True) -> None:
         self._number = number
@@ -53,16 +58,19 @@ class LoadClient(asyncio.DatagramProtocol):
         self._mid = 0
         self._sequence = 0
         self._answer: asyncio.Future | None = None
+        self._waiting: deque[bytes] = deque()
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:
         self.transport = transport
 
     def datagram_received(self, data: bytes, address: tuple) -> None:
-        message = coap.decode(data)
-        if coap.is_request(message.code):
+        if coap.is_request(data[1]):
             # The gateway asks what it is; in this bench nothing is served.
+            message = coap.decode(data)
             refusal = coap.Message(coap.ACK, coap.NOT_FOUND, message.mid, message.token)
             self.transport.sendto(coap.encode(refusal))
+        elif self._waiting and data[1] == coap.CHANGED:
+            self.transport.sendto(self._waiting.popleft())
         elif self._answer is not None and not self._answer.done():
             self._answer.set_result(data)
 
@@ -72,10 +80,10 @@ class LoadClient(asyncio.DatagramProtocol):
         options += [(coap.URI_QUERY, b"ep=bench%d" % self._number), (coap.URI_QUERY, b"lt=3600")]
         options += [(coap.URI_QUERY, b"lwm2m=1.1"), (coap.URI_QUERY, b"b=U")]
         options += [(coap.URI_QUERY, b"Q")] if self._is_queue_mode else []
-        await self._ask(options, LINKS)
+        await self._ask(self._request(options, LINKS))
 
     def pack(self, kind: str) -> bytes:
-        """Return the payload of the next one of PACKS."""
+        """Return a Send of the next one of PACKS, to be sent in this order."""
         first = self._sequence + 1
         readings = PACKS[kind](first)
         self._sequence += len(readings)
@@ -83,21 +91,27 @@ class LoadClient(asyncio.DatagramProtocol):
         journal = {"/42800/0/0": 1, "/42800/0/1": ranges, "/42800/0/2": first}
         journal |= {"/42800/0/4": self._sequence, "/42800/0/5": 1}
         records = [Record(name, value) for name, value in journal.items()]
-        return senml.encode_cbor(records + readings)
-
-    async def send(self, payload: bytes) -> None:
-        """Send a pack. Raises RuntimeError if it is not answered 2.04."""
         options = [(coap.URI_PATH, b"dp"), (coap.CONTENT_FORMAT, b"\x70")]
-        answer = await self._ask(options, payload)
+        return self._request(options, senml.encode_cbor(records + readings))
+
+    async def send(self, *packs: bytes) -> None:
+        """Send packs, each when the last one is acknowledged; raises RuntimeError if one is not
+        answered 2.04."""
+        first, *others = packs
+        self._waiting.extend(others)
+        answer = await self._ask(first)
         if answer[1] != coap.CHANGED:
             raise RuntimeError(f"a Send was answered {code_text(answer[1])} {answer[6:]!r}")
 
-    async def _ask(self, options: list[tuple[int, bytes]], payload: bytes) -> bytes:
+    def _request(self, options: list[tuple[int, bytes]], payload: bytes) -> bytes:
         self._mid = self._mid + 1 & 0xFFFF
         token = self._mid.to_bytes(2, "big")
         message = coap.Message(coap.CON, coap.POST, self._mid, token, options, payload)
+        return coap.encode(message)
+
+    async def _ask(self, request: bytes) -> bytes:
         self._answer = asyncio.get_running_loop().create_future()
-        self.transport.sendto(coap.encode(message))
+        self.transport.sendto(request)
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             return await self._answer
 
@@ -118,12 +132,8 @@ async def clients_of(port: int, count: int, is_queue_mode: bool = True) -> list[
 
 async def send_all(clients: list[LoadClient], packs: list[list[bytes]]) -> None:
     """Send each client's packs, one at a time each; returns when all are acknowledged."""
-
-    async def one(client: LoadClient, payloads: list[bytes]) -> None:
-        for payload in payloads:
-            await client.send(payload)
-
-    await asyncio.gather(*map(one, clients, packs))
+    sends = zip(clients, packs, strict=True)
+    await asyncio.gather(*(client.send(*each) for client, each in sends))
 
 
 def packs_of(clients: list[LoadClient], count: int, kind: str) -> list[list[bytes]]:
