@@ -43,10 +43,11 @@ def settle(
     lost, last_key = _lost(connection, remains.keys())
     last_seen = _set_last_id(connection, remains, last_key)
     _keep_displaced(connection, remains.displaced)
-    _drop_orphans(connection, now_ms)
+    nameless = _drop_orphans(connection, now_ms)
     _complete_accounts(connection, now_ms)
-    _account_for(connection, lost, remains, report, now_ms)
-    _count_traceless(connection, remains, last_seen, report)
+    delivered = _account_for(connection, lost, remains, report, now_ms)
+    report.lost["readings"] += nameless
+    _count_traceless(connection, remains, last_seen, delivered, report)
     row = IncidentRow(now_ms, "store_salvaged", "store", report.summary())
     store_commands.add_incident(connection, row)
 
@@ -96,13 +97,21 @@ def _set_last_id(connection: apsw.Connection, remains: Remains, last_key: int) -
 
 
 def _count_traceless(
-    connection: apsw.Connection, remains: Remains, last_seen: int, report: Report
+    connection: apsw.Connection,
+    remains: Remains,
+    last_seen: int,
+    delivered: list[int],
+    report: Report,
 ) -> None:
-    """Count the ids that nobody knows anything of; ids rise by one, or by a leap."""
+    """Count the ids that nobody knows anything of; ids rise by one, or by a leap.
+
+    `delivered`: the ids of lost readings that need no other trace.
+    """
     reached = min(_reached(connection, remains).values())
     here = connection.execute("SELECT count(*) FROM readings WHERE id > ?", (reached,)).get
-    named = report.lost["readings"] + report.lost_delivered
-    report.traceless_readings = max(0, last_seen - reached - here - named) % ID_LEAP
+    query = "SELECT count(DISTINCT reading_id) FROM damaged_readings WHERE reading_id > ?"
+    known = connection.execute(query, (reached,)).get + sum(each > reached for each in delivered)
+    report.traceless_readings = max(0, last_seen - reached - here - known) % ID_LEAP
 
 
 def _keep_displaced(connection: apsw.Connection, displaced: Iterable[Row]) -> None:
@@ -114,19 +123,21 @@ def _keep_displaced(connection: apsw.Connection, displaced: Iterable[Row]) -> No
         connection.execute(query, (*columns, checksum(columns)))
 
 
-def _drop_orphans(connection: apsw.Connection, now_ms: int) -> None:
-    """Take out what belongs to a node or a boot that nobody knows any more.
+def _drop_orphans(connection: apsw.Connection, now_ms: int) -> int:
+    """Take out what belongs to a node or a boot that nobody knows; return how many readings.
 
     A new node must not inherit it with the number.
     """
     nameless = "endpoint_id NOT IN (SELECT id FROM endpoints)"
     query = f"SELECT id, boot, sequence, lane FROM readings WHERE {nameless}"
-    for reading_id, boot, sequence, lane in connection.execute(query).fetchall():
+    readings = connection.execute(query).fetchall()
+    for reading_id, boot, sequence, lane in readings:
         _note_damaged(connection, reading_id, UNKNOWN, boot, sequence, lane, now_ms)
         connection.execute("DELETE FROM readings WHERE id = ?", (reading_id,))
     for table in ("boots", "sheds"):
         connection.execute(f"DELETE FROM {table} WHERE {nameless}")
     connection.execute("DELETE FROM gaps WHERE boot_id NOT IN (SELECT id FROM boots)")
+    return len(readings)
 
 
 def _complete_accounts(connection: apsw.Connection, now_ms: int) -> None:
@@ -141,15 +152,16 @@ def _complete_accounts(connection: apsw.Connection, now_ms: int) -> None:
 
 def _account_for(
     connection: apsw.Connection, lost: list[Row], remains: Remains, report: Report, now_ms: int
-) -> None:
-    """Note lost readings in the ledger; but not those that every uplink had."""
+) -> list[int]:
+    """Note lost readings in the ledger; return the ids of those that every uplink had."""
+    delivered: list[int] = []
     names = dict(connection.execute("SELECT id, name FROM endpoints"))
     reached = _reached(connection, remains)
     by_boot: dict[tuple, list[int]] = {}
     for endpoint_id, boot, sequence, reading_id in lost:
         lane = Lane.URGENT if reading_id in remains.urgent else Lane.MEASUREMENT
         if reading_id <= reached[lane]:
-            report.lost_delivered += 1
+            delivered.append(reading_id)
             continue
         name = names.get(endpoint_id, UNKNOWN)
         _note_damaged(connection, reading_id, name, boot, sequence, lane, now_ms)
@@ -157,6 +169,7 @@ def _account_for(
         key = (endpoint_id, name, boot if is_numbered else None)
         by_boot.setdefault(key, []).append(sequence if is_numbered else reading_id)
     report.lost["readings"] = sum(map(len, by_boot.values()))
+    report.lost_delivered = len(delivered)
     for (endpoint_id, name, boot), numbers in by_boot.items():
         ranges = range_set.of_numbers(numbers)
         kind = "ids" if boot is None else "sequences"
@@ -164,6 +177,7 @@ def _account_for(
             {"endpoint": name, "boot": boot, kind: range_set.to_text(ranges)})
         if boot is not None:
             store_ledger.damage(connection, endpoint_id, boot, ranges, now_ms)
+    return delivered
 
 
 def _reached(connection: apsw.Connection, remains: Remains) -> dict[Lane, int]:

@@ -307,7 +307,7 @@ def test_damage_while_running_is_mended_without_a_restart(path, monkeypatch):
         connection.close()
         zero(path, "readings")
         reasons = set()
-        while True:
+        for _ in range(3000):
             try:
                 await store.commit_pack([row(401)], urgent=True)
                 break

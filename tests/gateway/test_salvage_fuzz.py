@@ -90,3 +90,15 @@ def test_any_one_page_of_the_log_can_be_lost(stores, tmp_path):
         left, gone = check(tmp_path / str(frame), before)
         assert left.is_salvaged, "the log's rot was not found"
         assert len(gone) < 20, f"frame {frame} has cost {len(gone)} readings"
+
+
+def test_what_is_beyond_a_cut_and_in_a_torn_page_is_counted_at_least(stores, tmp_path):
+    folder, before = stores[True]
+    size = (folder / NAME).stat().st_size
+    for end in range((1 if is_full_size() else 32) * PAGE_BYTES, size, 2 * PAGE_BYTES):
+        for torn in range(1, end // PAGE_BYTES) if is_full_size() else (9, 10):
+            left = tmp_path / f"{end} {torn}"
+            shutil.copytree(folder, left)
+            cut(left / NAME, end)
+            overwrite(left / NAME, torn * PAGE_BYTES + PAGE_BYTES // 2, bytes(PAGE_BYTES // 2))
+            check(left, before)
