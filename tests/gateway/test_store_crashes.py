@@ -53,7 +53,8 @@ def test_power_cut_at_any_sync_costs_nothing_acknowledged(tmp_path, disk, seed, 
 
 @pytest.mark.parametrize("mode", ["NORMAL", "OFF"])
 def test_store_that_does_not_sync_each_commit_is_found_out(tmp_path, disk, mode, monkeypatch):
-    with pytest.raises(AssertionError, match="acknowledged"):
+    # Which check sees it first depends on where the schema's pages lie.
+    with pytest.raises(AssertionError, match="acknowledged|not here"):
         cut_everywhere(tmp_path, disk, 1, monkeypatch, (f"synchronous = {mode}",))
 
 
