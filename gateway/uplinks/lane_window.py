@@ -2,16 +2,19 @@
 
 A core. At most one pack of a node is under way, so that a refused one is never overtaken; the
 cursor moves over readings delivered without a gap, and whatever lies behind it and was delivered
-is remembered, not sent again.
+is not sent again. A node whose readings are refused takes no room from the others, or one wrong
+entry in a broker's access list would in time stop them all.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 
 from gateway.rows import Lane, StoredReading
 from gateway.uplinks.senml_pack import READINGS_MAX, Pack, travels_with
 
 READ_AHEAD_MAX = 2000
+# Of nodes whose own readings are refused, together: days of some lamps.
+STUCK_READINGS_MAX = 10_000
 
 
 class LaneWindow:
@@ -21,14 +24,14 @@ class LaneWindow:
         self.lane = lane
         self.cursor = cursor
         self.last_read = cursor
-        # Ids in their order, and which of them are delivered.
-        self._open: deque[int] = deque()
-        self._delivered: set[int] = set()
+        # Ids that are not delivered, in their order.
+        self._open: OrderedDict[int, None] = OrderedDict()
         self._waiting: dict[str, deque[StoredReading]] = {}
         # Nodes that have something to send, no pack under way, and no rest to keep.
         self._ready: deque[str] = deque()
         self._resting: dict[str, int] = {}
         self._refusals: dict[str, int] = {}
+        self._stuck: set[str] = set()
 
     @property
     def is_idle(self) -> bool:
@@ -37,13 +40,14 @@ class LaneWindow:
 
     def room(self) -> int:
         """Return how many readings may be read ahead now."""
-        return READ_AHEAD_MAX - len(self._open)
+        stuck = sum(len(self._waiting[endpoint]) for endpoint in self._stuck)
+        return READ_AHEAD_MAX + min(stuck, STUCK_READINGS_MAX) - len(self._open)
 
     def load(self, readings: Iterable[StoredReading]) -> None:
         """Take the readings that follow `last_read`, in the order of their ids."""
         for reading in readings:
             self.last_read = reading.id
-            self._open.append(reading.id)
+            self._open[reading.id] = None
             endpoint = reading.row.endpoint
             if endpoint not in self._waiting:
                 self._waiting[endpoint] = deque()
@@ -71,11 +75,11 @@ class LaneWindow:
 
     def delivered(self, pack: Pack) -> None:
         """Note that the back end has `pack`; the cursor moves as far as there is no gap."""
-        self._delivered.update(reading.id for reading in pack.readings)
-        while self._open and self._open[0] in self._delivered:
-            self.cursor = self._open.popleft()
-            self._delivered.remove(self.cursor)
+        for reading in pack.readings:
+            del self._open[reading.id]
+        self.cursor = next(iter(self._open)) - 1 if self._open else self.last_read
         self._refusals.pop(pack.endpoint, None)
+        self._stuck.discard(pack.endpoint)
         if self._waiting[pack.endpoint]:
             self._ready.append(pack.endpoint)
         else:
@@ -90,8 +94,13 @@ class LaneWindow:
         """Return how often in a row a node's pack was refused."""
         return self._refusals.get(endpoint, 0)
 
-    def refused(self, pack: Pack, until_ms: int) -> None:
-        """Note that the back end will not have `pack` now: it goes out again at `until_ms`."""
+    def refused(self, pack: Pack, until_ms: int, is_general: bool = False) -> None:
+        """Note that the back end will not have `pack` now: it goes out again at `until_ms`.
+
+        `is_general`: it would not have those of other nodes either.
+        """
+        if not is_general:
+            self._stuck.add(pack.endpoint)
         self._waiting[pack.endpoint].extendleft(reversed(pack.readings))
         self._refusals[pack.endpoint] = self._refusals.get(pack.endpoint, 0) + 1
         self._resting[pack.endpoint] = until_ms

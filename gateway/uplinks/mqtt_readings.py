@@ -36,6 +36,7 @@ REPEATS_DOUBLED_MAX = 5
 # A broker that takes messages and answers none is as good as gone.
 ANSWER_TIMEOUT_MS = 60_000
 HOUSEKEEPING_MS = 1000
+RESTING_MIN_MS = 20
 KEY_PROPERTY = "id"
 SENML_JSON = "application/senml+json"
 
@@ -127,7 +128,8 @@ class ReadingSender:
         elif self._credit < 1:
             wait_ms = 1 + 1000 // self._settings.messages_per_s
         elif resting_ms is not None:
-            wait_ms = min(wait_ms, max(resting_ms - now_ms, 1))
+            # One that may go and does not, since a replay has no room, must not spin the loop.
+            wait_ms = min(wait_ms, max(resting_ms - now_ms, RESTING_MIN_MS))
         # Not wait_for: before Python 3.12 it loses a cancellation that comes with the wake-up.
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_ms / 1000):
@@ -203,7 +205,7 @@ class ReadingSender:
         self._pump.troubles.begin("uplink_refused", f"0x{reason:02x}: {text}", pack.endpoint)
         if reason == NO_SUBSCRIBERS:
             # It is no matter of this node: the next try may be its.
-            window.refused(pack, self._not_before_ms)
+            window.refused(pack, self._not_before_ms, is_general=True)
             return
         attempt = window.refusals(pack.endpoint)
         rest_s = min(REFUSED_MAX_S, REFUSED_FIRST_S * 2 ** min(attempt, 16))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.rows import Lane
-from gateway.uplinks.lane_window import READ_AHEAD_MAX, LaneWindow
+from gateway.uplinks.lane_window import READ_AHEAD_MAX, STUCK_READINGS_MAX, LaneWindow
 from gateway.uplinks.senml_pack import READINGS_MAX
 from tests.gateway.uplink_rows import stored
 
@@ -79,6 +79,48 @@ def test_read_ahead_is_bounded():
     assert core.room() == 0
 
 
+def fed(core, rounds, **refusal):
+    """Return how many readings of "b" arrive while each of "a" is refused."""
+    arrived = 0
+    for number in range(rounds):
+        if core.room() < 20:
+            return arrived
+        first = core.last_read + 1
+        core.load(stored(first + index, index, "ab"[index % 2]) for index in range(20))
+        while (pack := core.next_pack(number)) is not None:
+            if pack.endpoint == "b":
+                core.delivered(pack)
+                arrived += len(pack.readings)
+            else:
+                core.refused(pack, number + 1, **refusal)
+    return arrived
+
+
+def test_node_that_is_refused_takes_no_room_from_the_others():
+    core = LaneWindow(Lane.MEASUREMENT, 0)
+    assert fed(core, 900) == 9000
+    # Nothing of "a" is delivered, and the cursor waits for it.
+    assert core.cursor == 0
+
+
+def test_what_is_held_of_refused_nodes_is_bounded():
+    core = LaneWindow(Lane.MEASUREMENT, 0)
+    arrived = fed(core, 9999)
+    assert STUCK_READINGS_MAX <= arrived <= STUCK_READINGS_MAX + READ_AHEAD_MAX
+
+
+def test_where_nobody_is_delivered_to_no_more_is_read_ahead_than_ever():
+    assert fed(LaneWindow(Lane.MEASUREMENT, 0), 9999, is_general=True) <= READ_AHEAD_MAX
+
+
+def test_cursor_follows_once_a_refused_node_is_delivered():
+    core = LaneWindow(Lane.MEASUREMENT, 0)
+    fed(core, 50)
+    while (pack := core.next_pack(99)) is not None:
+        core.delivered(pack)
+    assert core.cursor == core.last_read == 1000 and core.room() == READ_AHEAD_MAX
+
+
 class Deliveries(RuleBasedStateMachine):
     """A back end that answers anyhow: each node's readings arrive in order, none is left out."""
 
@@ -113,7 +155,7 @@ class Deliveries(RuleBasedStateMachine):
             self.received.setdefault(pack.endpoint, []).extend(ids(pack))
             self.core.delivered(pack)
         elif outcome == "refused":
-            self.core.refused(pack, self.now_ms + 10)
+            self.core.refused(pack, self.now_ms + 10, data.draw(st.booleans()))
         else:
             self.core.lost(pack)
 
