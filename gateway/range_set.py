@@ -79,10 +79,14 @@ def count(ranges: Ranges) -> int:
 
 def to_text(ranges: Ranges) -> str:
     """Return "1-50,53"; "" for none."""
+    if not ranges:
+        return ""
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def from_text(text: str) -> Ranges:
     """Return what `to_text` wrote."""
-    pairs = (part.partition("-") for part in text.split(",") if part)
-    return tuple((int(first), int(last or first)) for first, _, last in pairs)
+    if not text:
+        return ()
+    pairs = [part.partition("-") for part in text.split(",")]
+    return tuple([(int(first), int(last or first)) for first, _, last in pairs])
