@@ -34,6 +34,10 @@ class Clock:
         """Return the Unix time at an uptime, rounded down, or None while it is not known."""
         return None if self.source is None else (self._boot_unix_ms + uptime_ms) // 1000
 
+    def boot_unix_ms(self):
+        """Return the Unix time in ms at uptime 0, or None while it is not known."""
+        return None if self.source is None else self._boot_unix_ms
+
     def to_uptime_ms(self, unix_s):
         """Return the uptime at which it is (or was) `unix_s`, or None while that is not known."""
         return None if self.source is None else unix_s * 1000 - self._boot_unix_ms

@@ -9,7 +9,14 @@ return at once: a driver whose chip needs time starts a measurement and gives th
     random_bytes(n)                 n unpredictable bytes
     store.read(key)                 bytes or None; keys are short ASCII names
     store.write(key, data)          whole and durable when it returns; up to STORE_ENTRY_MAX bytes
+    store.append(key, data)         behind what is there; durable when it returns, and only then
+                                    sure to be there as a whole
     store.remove(key)               nothing if there is none
+    store.keys(prefix)              list of the keys that begin so
+    journal_segments                how many segments of readings the store may hold, 4 or more
+    journal_writes_per_hour         how often the journal may write, so that the flash lasts, and
+    journal_writes_burst            how often at once
+    energy_save_interval_s          lamps: how often the counters are saved, up to 900
     reset_cause                     "power", "watchdog", "software", "brownout" or "deepsleep"
     reset()                         does not return on a real board
     watchdog.feed()

@@ -4,15 +4,15 @@ from firmware.attribute_store import AttributeStore
 from firmware.clock import RTC, Clock
 from firmware.data_model import DataModel
 from firmware.device_management import DeviceManagement
+from firmware.journal import Journal
 from firmware.lwm2m_client import Client
 from firmware.objects.connectivity_monitoring import ConnectivityMonitoring
 from firmware.objects.device import TIMEZONE_KEY, Device
 from firmware.objects.device_extension import DeviceExtension
-from firmware.objects.journal import Journal
+from firmware.objects.journal import JournalObject
 from firmware.objects.server import Server
 from firmware.objects.time_synchronization import TimeSynchronization
 from firmware.observation import Observations
-from firmware.reading_queue import ReadingQueue
 from firmware.reporting import Reporting
 from firmware.saved import SavedValues
 from firmware.timezone import Timezone
@@ -29,7 +29,6 @@ from protocol.coap_values import (
 from protocol.errors import DecodeError
 
 EVENTS_MAX = 256
-BOOT_KEY = "boot"
 BATTERY = 3411
 # A retransmitted Reboot request must still find its answer (RFC 7252 ACK_TIMEOUT, with jitter).
 REBOOT_DELAY_MS = 3500
@@ -43,7 +42,7 @@ class Node:
     """A node: five calls, start, shutdown, is_asleep_allowed.
 
     Events: those of firmware.lwm2m_client (Registered, RegistrationLost, RegistrationRefused,
-    Stopped) and of firmware.reading_queue (ReadingTaken, ReadingsAcknowledged, ReadingDropped).
+    Stopped) and of firmware.journal (ReadingTaken, ReadingsAcknowledged, ReadingDropped).
     Events that nobody takes are forgotten, the oldest first. It hears its server alone: the
     peer (host, port) of the settings' server_uri. `counters` says what was dropped, and why.
     `parameters` are CoAP's TransmissionParameters for a network that is not as the RFC assumes.
@@ -60,12 +59,12 @@ class Node:
         self.clock = Clock(_timezone_rule(self._saved, settings))
         self.endpoint = Endpoint(board.random_bytes, parameters)
         self.counters = self.endpoint.counters
-        self.queue = ReadingQueue(
-            _next_boot(board), settings.queue_readings_max, self._events)
         self.furniture = _furniture_class(board.furniture)(
             board, settings, self.clock, self._report)
         is_sleepy = self.furniture.is_sleepy
-        self.reporting = Reporting(self.queue, self.clock, board.random_bytes, BATCH_WAIT_MS,
+        self.journal = Journal(board, self.clock, self._events, self.counters,
+                               settings.queue_readings_max, not is_sleepy)
+        self.reporting = Reporting(self.journal, self.clock, board.random_bytes, BATCH_WAIT_MS,
                                    0 if is_sleepy else self._spread_ms)
         self._make_objects(settings, is_sleepy)
         self._addresses = ()
@@ -78,11 +77,11 @@ class Node:
     def _make_objects(self, settings, is_sleepy):
         board, clock, saved = self._board, self.clock, self._saved
         self._server = Server(settings, saved, is_sleepy)
-        self._device = Device(board, clock, saved, self._battery())
+        self._device = Device(board, clock, saved, self._battery(), self.journal)
         self._extension = DeviceExtension(settings, clock, saved, is_sleepy)
         self.model = DataModel((
             self._server, self._device, ConnectivityMonitoring(board.radio), self._extension,
-            TimeSynchronization(clock, saved), Journal(self.queue, self.reporting),
+            TimeSynchronization(clock, saved), JournalObject(self.journal, self.reporting),
         ) + tuple(self.furniture.objects))
         saved.keep(self._is_saved_right)
         if saved.is_damaged or self.furniture.is_damaged:
@@ -152,7 +151,8 @@ class Node:
     def next_timeout_ms(self):
         """Return when handle_timeout() is due next, or None."""
         times = [self.endpoint.next_timeout_ms(), self.client.next_timeout_ms(),
-                 self.observations.next_timeout_ms(), self._report_due_ms(), self._reboot_ms]
+                 self.observations.next_timeout_ms(), self._report_due_ms(), self._reboot_ms,
+                 self.journal.next_timeout_ms()]
         times.append(self._leave_ms if self._is_leaving else self.furniture.next_timeout_ms())
         if self.furniture.is_sleepy and self.client.awake_until_ms > self.clock.now_ms:
             # Then the radio may go off.
@@ -190,7 +190,10 @@ class Node:
         self._handle_events(now_ms)
         if not self._is_leaving:
             self._run_furniture(now_ms)
-        elif self._leave_ms is not None and (now_ms >= self._leave_ms or not self._can_flush()):
+        due_ms = self.journal.next_timeout_ms()
+        if due_ms is not None and due_ms <= now_ms:
+            self._flush_journal(now_ms)
+        if self._leave_ms is not None and (now_ms >= self._leave_ms or not self._can_send()):
             self._leave_ms = None
             self.observations.clear()
             self.client.shutdown(now_ms)
@@ -210,9 +213,15 @@ class Node:
         except MemoryError:
             self._count("no memory")
 
-    def _can_flush(self):
+    def _flush_journal(self, now_ms):
+        try:
+            self.reporting.flush(now_ms)
+        except MemoryError:
+            self._count("no memory")
+
+    def _can_send(self):
         is_heard = self.client.is_registered() and not self._server.is_muted()
-        return is_heard and len(self.queue) > 0
+        return is_heard and not self.journal.is_empty()
 
     def _run_furniture(self, now_ms):
         self.furniture.is_locked = self._extension.is_maintenance()
@@ -295,6 +304,8 @@ class Node:
             self.endpoint.cancel(self.reporting.cancel())
         try:
             request = self.reporting.next_request(now_ms)
+            if request is None:
+                return
             self.reporting.note_sent(self.endpoint.send_request(request, self.peer, now_ms))
         except MemoryError:
             self._count("no memory")
@@ -325,6 +336,8 @@ class Node:
             self._reboot_ms = now_ms + REBOOT_DELAY_MS
         elif self._reboot_ms is not None and now_ms >= self._reboot_ms:
             self._reboot_ms = None
+            self.reporting.hurry(now_ms)
+            self._flush_journal(now_ms)
             save = getattr(self.furniture, "save", None)
             if save:
                 save()
@@ -340,22 +353,6 @@ def _timezone_rule(saved, settings):
         except DecodeError:
             pass
     return "UTC0"
-
-
-def _next_boot(board):
-    """Return the number of this boot, made durable before anything can bear it.
-
-    An empty store begins with a random number: a node whose flash was erased must not number its
-    readings like those that the gateway has already.
-    """
-    data = board.store.read(BOOT_KEY)
-    boot = int.from_bytes(data or board.random_bytes(3), "big") + 1 & 0xFFFFFFFF
-    try:
-        board.store.write(BOOT_KEY, boot.to_bytes(4, "big"))
-    except OSError:
-        # What cannot be counted on can at least be told apart.
-        boot = int.from_bytes(board.random_bytes(4), "big")
-    return boot
 
 
 def _furniture_class(name):

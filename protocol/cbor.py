@@ -90,6 +90,13 @@ def decode(data):
     return item
 
 
+def decode_sequence(data):
+    """Give the items of a CBOR sequence one by one (RFC 8742); raises DecodeError as decode()."""
+    reader = _Reader(data)
+    while reader.position < len(data):
+        yield reader.item(NESTING_MAX)
+
+
 def _encode(output, item, depth):
     if item is None:
         output.append(0xF6)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from firmware.journal import ReadingDropped, ReadingsAcknowledged, ReadingTaken
 from firmware.lwm2m_client import Registered
-from firmware.reading_queue import ReadingDropped, ReadingsAcknowledged, ReadingTaken
 from gateway.clock import Clock
 from protocol.coap_parameters import TransmissionParameters
 from protocol.settings import Settings

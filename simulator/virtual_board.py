@@ -25,6 +25,13 @@ class MemoryStore:
         self._entries[key] = bytes(data)
         self.writes += 1
 
+    def append(self, key: str, data: bytes) -> None:
+        self._entries[key] = self._entries.get(key, b"") + data
+        self.writes += 1
+
+    def keys(self, prefix: str) -> list[str]:
+        return [key for key in self._entries if key.startswith(prefix)]
+
     def remove(self, key: str) -> None:
         self._entries.pop(key, None)
 
@@ -170,6 +177,10 @@ class VirtualBoard:
     dimmer = meter = photocell = motion = rangefinder = accelerometer = None
     thermometer = battery = None
     loops = ()
+    journal_segments = 64
+    journal_writes_per_hour = 3600
+    journal_writes_burst = 60
+    energy_save_interval_s = 60
 
     def __init__(self, furniture: str, number: int, rng: random.Random,
                  on_reset: Callable[[], None], store: MemoryStore | None = None) -> None:

@@ -49,11 +49,11 @@ LOADER = "firmware.adapters.overlays"
 CONSTRUCTOR = "construct"
 # Begins the name of an overlay that is named as a method or a class of the code.
 AT = "@"
-# MicroPython's own modules, which an import would find first; and files of ours.
+# What an import would find first: MicroPython's own modules, and files and folders of a board.
 BUILT_IN = frozenset(
     "array asyncio binascii bluetooth boot cmath collections core deflate errno esp32 framebuf"
     " hashlib heapq json lwip machine main math micropython neopixel network ntptime onewire"
-    " platform random select socket ssl struct time uctypes vfs websocket".split())
+    " platform random select socket ssl state struct time uctypes vfs websocket".split())
 
 
 class Linker:

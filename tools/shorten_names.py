@@ -87,6 +87,8 @@ def find_spellings(sources: dict[str, str], kept: list[str]) -> Spellings:
     known = named_elsewhere(trees)
     private = {name: private_names(tree, known) - fixed for name, tree in trees.items()}
     shared = {word for tree in trees.values() for word in defined_names(tree)}
+    # A method that was put aside is defined by the name of its file alone.
+    shared |= {word for name in sources for word in name.split(AT)[1:]}
     shared -= fixed.union(*private.values())
     uses = collections.Counter(word for text in sources.values() for word in WORD.findall(text))
     short = (word for word in spellings() if word not in uses and word not in fixed)

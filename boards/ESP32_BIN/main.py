@@ -25,6 +25,9 @@ PIN_I2C_SDA = 4
 PIN_I2C_SCL = 5
 RANGEFINDER_BAUD = 9600
 BATTERY_RATIO = 2
+JOURNAL_SEGMENTS = 64
+JOURNAL_WRITES_PER_HOUR = 12
+JOURNAL_WRITES_BURST = 12
 
 
 def make_board():
@@ -33,6 +36,9 @@ def make_board():
     board.name = board.model = "ESP32_BIN"
     board.hardware_version = "1"
     board.furniture = "bin"
+    board.journal_segments = JOURNAL_SEGMENTS
+    board.journal_writes_per_hour = JOURNAL_WRITES_PER_HOUR
+    board.journal_writes_burst = JOURNAL_WRITES_BURST
     uart = UART(1, RANGEFINDER_BAUD, tx=PIN_RANGEFINDER_TX, rx=PIN_RANGEFINDER_RX)
     board.rangefinder = Mb7389(uart, Pin(PIN_RANGEFINDER_SUPPLY, Pin.OUT, value=0))
     i2c = I2C(0, sda=Pin(PIN_I2C_SDA), scl=Pin(PIN_I2C_SCL), freq=100000)

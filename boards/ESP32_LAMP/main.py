@@ -26,6 +26,10 @@ PIN_I2C_SCL = 16
 PIN_MOTION = 14
 PWM_HZ = 1000
 METER_BAUD = 4800
+JOURNAL_SEGMENTS = 64
+JOURNAL_WRITES_PER_HOUR = 30
+JOURNAL_WRITES_BURST = 30
+ENERGY_SAVE_INTERVAL_S = 60
 
 
 def make_board():
@@ -34,6 +38,10 @@ def make_board():
     board.name = board.model = "ESP32_LAMP"
     board.hardware_version = "1"
     board.furniture = "lamp"
+    board.journal_segments = JOURNAL_SEGMENTS
+    board.journal_writes_per_hour = JOURNAL_WRITES_PER_HOUR
+    board.journal_writes_burst = JOURNAL_WRITES_BURST
+    board.energy_save_interval_s = ENERGY_SAVE_INTERVAL_S
     # The relay first: an output that starts low keeps its contact closed, the lamp burns.
     relay = Pin(PIN_RELAY, Pin.OUT, value=0)
     board.dimmer = Dimmer(PWM(Pin(PIN_DIMMER_PWM), freq=PWM_HZ, duty_u16=0), relay)

@@ -28,6 +28,9 @@ def make_loop(number, pin):
     """Return the loop on pulse counter `number`."""
     counter = Counter(number, Pin(pin, Pin.IN), filter_ns=FILTER_NS)
     return LoopOscillator(counter, time.ticks_us, time.ticks_diff)
+JOURNAL_SEGMENTS = 64
+JOURNAL_WRITES_PER_HOUR = 60
+JOURNAL_WRITES_BURST = 60
 
 
 def make_board():
@@ -36,6 +39,9 @@ def make_board():
     board.name = board.model = "ESP32_PARKING"
     board.hardware_version = "1"
     board.furniture = "parking"
+    board.journal_segments = JOURNAL_SEGMENTS
+    board.journal_writes_per_hour = JOURNAL_WRITES_PER_HOUR
+    board.journal_writes_burst = JOURNAL_WRITES_BURST
     pins = (PIN_LOOP_0, PIN_LOOP_1, PIN_LOOP_2, PIN_LOOP_3)
     board.loops = tuple([make_loop(number, pin) for number, pin in enumerate(pins)])
     board.connect()

@@ -127,8 +127,8 @@ class Ethernet:
 class LightSleep:
     """Sleep with the radio off and the memory kept.
 
-    Not deep sleep: that loses the registration, the clock and the readings that wait, all of
-    which are in memory. `before_sleep()` switches off what the board's sensors draw.
+    Not deep sleep: that loses the registration and the clock, which are in memory.
+    `before_sleep()` switches off what the board's sensors draw.
     """
 
     def __init__(self, radio, watchdog, before_sleep):

@@ -36,11 +36,31 @@ class FileStore:
         path = self._path(key)
         with open(path + NEW_SUFFIX, "wb") as file:
             file.write(data)
-            file.flush()
-            if hasattr(os, "fsync"):
-                os.fsync(file.fileno())
+            self._sync(file)
         os.rename(path + NEW_SUFFIX, path)
         self._sync_folder()
+
+    def append(self, key, data):
+        """Add to the bytes of `key`, which need not be there; durable when it returns.
+
+        A power cut meanwhile may leave a part, on littlefs none. Raises OSError.
+        """
+        path = self._path(key)
+        with open(path, "ab") as file:
+            is_new = not file.tell()
+            file.write(data)
+            self._sync(file)
+        if is_new:
+            self._sync_folder()
+
+    def keys(self, prefix):
+        """Return the keys that begin with `prefix`, in any order."""
+        try:
+            names = os.listdir(self._folder)
+        except OSError:
+            return []
+        return [name for name in names
+                if name.startswith(prefix) and not name.endswith(NEW_SUFFIX)]
 
     def remove(self, key):
         """Forget `key`, if it is there."""
@@ -49,6 +69,11 @@ class FileStore:
         except OSError:
             return
         self._sync_folder()
+
+    def _sync(self, file):
+        file.flush()
+        if hasattr(os, "fsync"):
+            os.fsync(file.fileno())
 
     def _sync_folder(self):
         if hasattr(os, "fsync"):

@@ -5,8 +5,8 @@ import os
 import sys
 
 from firmware.adapters.file_store import FileStore
+from firmware.journal import ReadingDropped, ReadingsAcknowledged, ReadingTaken
 from firmware.lwm2m_client import Registered, RegistrationLost, RegistrationRefused, Stopped
-from firmware.reading_queue import ReadingDropped, ReadingsAcknowledged, ReadingTaken
 
 WLAN_BEARER = 21
 
@@ -38,6 +38,10 @@ class UnixBoard:
     dimmer = meter = photocell = motion = None
     rangefinder = accelerometer = thermometer = battery = None
     loops = ()
+    journal_segments = 64
+    journal_writes_per_hour = 3600
+    journal_writes_burst = 60
+    energy_save_interval_s = 60
 
     def __init__(self, furniture, mac, state_folder):
         self.furniture = furniture

@@ -1,14 +1,14 @@
 """Energy, operating time and switch counter: integers that survive resets and never run backwards.
 
-They are saved every SAVE_INTERVAL_MS while they change, and when the lamp goes on or out: about
-100 writes a day. A power cut costs at most what was counted in one interval: 15 minutes, or 15 Wh
-of a 60 W lamp. A reset without a power cut costs no energy where the meter chip goes on counting.
+They are saved every `energy_save_interval_s` of the board while they change, before each report,
+and when the lamp goes on or out. Only what is saved is shown: so a power cut, which costs at most
+what was counted in one interval, never takes back what anybody has read. A reset without a power
+cut costs no energy where the meter chip goes on counting.
 """
 
 from firmware.saved import SavedValues, is_integer
 
 KEY = "meter"
-SAVE_INTERVAL_MS = 900000
 # What a lamp cannot have used is an error of chip or bus: more than 2 kW since the last reading,
 # with some play for a chip that counts in steps, or 1 kWh before the first.
 POWER_W_MAX = 2000
@@ -19,7 +19,8 @@ FIRST_ENERGY_MWH_MAX = 1000000
 class Counters:
     """`energy_mwh`, `lamp_on_ms` and `switches`, and where the meter chip's own counter stood.
 
-    `wrap_mwh` is where that begins again at 0, None if it does not.
+    `shown_energy_mwh` and `shown_on_ms` are those that are on flash. `wrap_mwh` is where the
+    chip's counter begins again at 0, None if it does not.
     """
 
     def __init__(self, store, wrap_mwh=None):
@@ -28,6 +29,8 @@ class Counters:
         self.is_damaged = self._saved.is_damaged
         (self.energy_mwh, self._chip_mwh, self.lamp_on_ms, self.switches,
          self.was_on) = self._saved.get(0, (0, 0, 0, 0, False))
+        self.shown_energy_mwh = self.energy_mwh
+        self.shown_on_ms = self.lamp_on_ms
         self._wrap_mwh = wrap_mwh
         self._is_power_up = False
         self._read_at_ms = None
@@ -63,7 +66,9 @@ class Counters:
         """Write them if they changed."""
         self._saved.put(0, [self.energy_mwh, self._chip_mwh, self.lamp_on_ms, self.switches,
                             self.was_on])
-        self._saved.commit()
+        if self._saved.commit():
+            self.shown_energy_mwh = self.energy_mwh
+            self.shown_on_ms = self.lamp_on_ms
 
 
 def _possible_mwh(duration_ms):

@@ -53,7 +53,7 @@ class ElectricalMonitor(ConfiguredObject):
         if resource_id in self.limits:
             return super().value(resource_id)
         if resource_id == 6:
-            return Decimal(self._counters.energy_mwh // 10, -2)
+            return Decimal(self._counters.shown_energy_mwh // 10, -2)
         reading = self.reading
         if reading is None:
             return None

@@ -7,7 +7,7 @@ in the modules beside this one; here they are put together and given their time.
 from firmware import sun
 from firmware.furniture import failures, light_level
 from firmware.furniture.configuration import Configuration
-from firmware.furniture.counters import SAVE_INTERVAL_MS, Counters
+from firmware.furniture.counters import Counters
 from firmware.furniture.electrical import ElectricalMonitor
 from firmware.furniture.fader import Fader
 from firmware.furniture.lamp_object import LampController
@@ -197,7 +197,7 @@ class Furniture:
         # Each node its own second: thousands of lamps get their power at once.
         offset = int.from_bytes(self._board.mac[3:], "big") * 7919
         self._report_at_ms = now_ms + offset % interval_ms
-        self._save_at_ms = now_ms + SAVE_INTERVAL_MS
+        self._save_at_ms = now_ms
 
     def _report_interval_ms(self):
         return (self._settings.report_interval_s or REPORT_INTERVAL_S) * 1000
@@ -315,12 +315,13 @@ class Furniture:
             self._report(path, lwm2m_object.read(0, path[2]))
 
     def _do_now_and_then(self, now_ms):
-        if now_ms >= self._save_at_ms:
-            self._save_at_ms = now_ms + SAVE_INTERVAL_MS
+        is_report_due = now_ms >= self._report_at_ms
+        if is_report_due or now_ms >= self._save_at_ms:
+            self._save_at_ms = now_ms + self._board.energy_save_interval_s * 1000
             self.counters.save()
             # Also by a known clock: after a reset it may be unknown for long.
             self.override.save()
-        if now_ms >= self._report_at_ms:
+        if is_report_due:
             interval_ms = self._report_interval_ms()
             # The next turn of its own, also after a long sleep.
             missed = (now_ms - self._report_at_ms) // interval_ms

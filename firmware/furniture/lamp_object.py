@@ -60,7 +60,7 @@ class LampController(ConfiguredObject):
         if 5 <= resource_id <= 12:
             return self._failure(resource_id)
         if resource_id == 15:
-            return Decimal(lamp.counters.lamp_on_ms // 36000, -2)
+            return Decimal(lamp.counters.shown_on_ms // 36000, -2)
         if resource_id == 17:
             return lamp.lit_at_s()
         if resource_id == 18:

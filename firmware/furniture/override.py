@@ -10,7 +10,7 @@ from firmware.saved import SavedValues, is_integer
 
 KEY = "override"
 DURATION_S_MAX = 31 * 86400
-# What may have passed since it was last saved (firmware.furniture.counters.SAVE_INTERVAL_MS).
+# No less than what may have passed since it was last saved (`energy_save_interval_s` of a board).
 BOOT_FEE_S = 900
 # An end that a corrected clock moves by more is worth a write.
 MOVED_S = 60

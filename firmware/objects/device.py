@@ -11,7 +11,7 @@ from protocol.errors import DecodeError
 TIMEZONE_KEY = 3 << 16 | 15
 # Enumerations of 3/0/6, 3/0/11 and 3/0/20.
 INTERNAL_BATTERY, MAINS = 1, 6
-NO_ERROR, LOW_BATTERY = 0, 1
+NO_ERROR, LOW_BATTERY, PERIPHERAL_MALFUNCTION = 0, 1, 8
 BATTERY_NORMAL, BATTERY_LOW, BATTERY_UNKNOWN = 0, 4, 6
 
 _LEVEL, _VOLTAGE, _TOO_LOW = 1, 3, 6
@@ -22,7 +22,8 @@ _WITH_BATTERY = (0, 1, 2, 3, 4, 6, 7, 9, 11, 13, 14, 15, 16, 17, 18, 20, 22)
 
 
 class Device(LwM2MObject):
-    """Object 3. `battery` is the furniture's object 3411, or None on mains nodes.
+    """Object 3. `battery` is the furniture's object 3411, or None on mains nodes; `journal` the
+    node's firmware.journal.Journal.
 
     The time zone is a POSIX TZ rule: a node has no room for the IANA database that its name would
     be looked up in. The offset follows from it and cannot be written.
@@ -30,11 +31,12 @@ class Device(LwM2MObject):
 
     object_id = 3
 
-    def __init__(self, board, clock, saved, battery):
+    def __init__(self, board, clock, saved, battery, journal):
         self._board = board
         self._clock = clock
         self._saved = saved
         self._battery = battery
+        self._journal = journal
         # What a server wrote that is no time, so that it reads what it wrote.
         self._claimed_at_boot_s = None
         self.is_reboot_wanted = False
@@ -97,6 +99,9 @@ class Device(LwM2MObject):
     def _battery_value(self, resource_id):
         is_low = self._of_battery(_TOO_LOW)
         if resource_id == 11:
+            if self._journal.has_failed:
+                # Its flash takes no readings.
+                return {0: PERIPHERAL_MALFUNCTION}
             return {0: LOW_BATTERY if is_low else NO_ERROR}
         if resource_id == 7:
             voltage = self._of_battery(_VOLTAGE)

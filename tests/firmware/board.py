@@ -45,6 +45,13 @@ class MemoryStore:
         self.entries[key] = bytes(data)
         self.writes.append(key)
 
+    def append(self, key, data):
+        self.entries[key] = self.entries.get(key, b"") + data
+        self.writes.append(key)
+
+    def keys(self, prefix):
+        return [key for key in self.entries if key.startswith(prefix)]
+
     def remove(self, key):
         self.entries.pop(key, None)
 
@@ -112,6 +119,10 @@ class Board:
     loops = ()
     battery = None
     dimmer = None
+    journal_segments = 64
+    journal_writes_per_hour = 3600
+    journal_writes_burst = 60
+    energy_save_interval_s = 60
 
     def __init__(self, furniture="lamp", store=None, seed=1):
         self.furniture = furniture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.furniture import override
 from protocol.settings import FURNITURES
 from tools.board_images import BOARDS, ROOT, needed_files
 from tools.energy import estimate
@@ -26,6 +27,9 @@ CHIPS = {
         "strapping": {2, 8, 9}, "flash": set(range(11, 18)), "console": {18, 19, 20, 21},
     },
 }
+
+# littlefs on an ESP32: a file takes whole blocks.
+BLOCK_KB = 4
 
 
 def description(name):
@@ -47,6 +51,19 @@ def constants(name):
         for node in tree.body
         if isinstance(node, ast.Assign) and node.targets[0].id.startswith("PIN_")
     }
+
+
+def described_board(name):
+    """Return the integer attributes that a board's main.py, or the unix adapter, gives."""
+    path = BOARDS / name / "main.py" if name != "UNIX" else (
+        BOARDS.parent / "firmware/adapters/unix.py")
+    tree = ast.parse(path.read_text())
+    given = [(getattr(node.targets[0], "id", getattr(node.targets[0], "attr", "")), node.value)
+             for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    numbers = {key: value.value for key, value in given if isinstance(value, ast.Constant)}
+    named = {key: numbers[value.id] for key, value in given
+             if isinstance(value, ast.Name) and value.id in numbers}
+    return numbers | named
 
 
 def test_there_is_a_board_for_every_furniture():
@@ -100,6 +117,28 @@ def test_wired_boards_reach_the_phy_by_the_pins_of_their_carrier(name):
     assert pins.items() <= description(name)["carrier_pins"].items()
     files = needed_files(BOARDS / name / "main.py")
     assert ROOT / "firmware/adapters/esp32_poe.py" in files
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_board_has_the_journal_of_the_description(name):
+    board = described_board(name)
+    journal = description(name)["journal"]
+    assert (board["journal_segments"], board["journal_writes_per_hour"],
+            board["journal_writes_burst"]) == (
+                journal["segments"], journal["writes_per_hour"], journal["writes_burst"])
+
+
+@pytest.mark.parametrize("name", ["ESP32_LAMP", "UNIX"])
+def test_lamp_saves_its_energy_as_often_as_the_description_says(name):
+    interval_s = described_board(name)["energy_save_interval_s"]
+    assert interval_s == description(name)["energy_register"]["save_interval_s"]
+    assert interval_s <= override.BOOT_FEE_S
+
+
+@pytest.mark.parametrize("name", ESP32_NAMES)
+def test_journal_takes_at_most_half_of_the_file_system(name):
+    board = description(name)
+    assert board["journal"]["segments"] * BLOCK_KB <= board["flash"]["vfs_kb"] // 2
 
 
 @pytest.mark.parametrize("name", ESP32_NAMES)

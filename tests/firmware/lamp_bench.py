@@ -84,6 +84,8 @@ class Detector:
 class Board:
     """The hardware of a lamp node; roles that are not asked for are None."""
 
+    energy_save_interval_s = 60
+
     def __init__(self, store, lux, has_motion, has_meter, reset_cause, mac):
         self.mac = mac
         self.store = store

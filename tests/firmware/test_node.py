@@ -1,6 +1,6 @@
+from firmware.journal import ReadingsAcknowledged, ReadingTaken
 from firmware.lwm2m_client import Registered
 from firmware.node import EVENTS_MAX
-from firmware.reading_queue import ReadingsAcknowledged, ReadingTaken
 from protocol import coap_message as coap
 from protocol.coap_observing import ObservingEndpoint
 from protocol.coap_values import Request
@@ -41,7 +41,7 @@ def test_int_306_and_311_readings_are_sent_as_senml_with_their_time():
     street.advance(2000)
     assert street.names() == ["send"]
     assert street.requests[0].content_format == SENML_CBOR
-    assert [(record.name, record.value, record.time) for record in street.records[3:]] == [
+    assert [(record.name, record.value, record.time) for record in street.records[5:]] == [
         ("/3418/0/4", 60, NOW_S + 5)]
 
 
@@ -124,19 +124,19 @@ def test_every_boot_has_a_number_of_its_own():
 
 
 def test_a_node_with_an_erased_store_does_not_begin_where_it_once_began():
-    assert Street(Board(seed=1)).node.queue.boot != Street(Board(seed=2)).node.queue.boot
+    assert Street(Board(seed=1)).node.journal.boot != Street(Board(seed=2)).node.journal.boot
 
 
 def test_the_boot_number_wraps():
     board = Board()
     board.store.entries["boot"] = b"\xff" * 4
-    assert Street(board).node.queue.boot == 0
+    assert Street(board).node.journal.boot == 0
 
 
 def test_the_boot_number_is_durable_before_anything_is_said():
     street = Street(is_registered=False)
-    boot = int.from_bytes(street.board.store.entries["boot"], "big")
-    assert boot == street.node.queue.boot
+    boot = int.from_bytes(street.board.store.entries["boot"][-4:], "big")
+    assert boot == street.node.journal.boot
     assert street.node.datagrams_to_send() == []
 
 

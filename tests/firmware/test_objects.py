@@ -1,4 +1,5 @@
 from firmware.clock import Clock
+from firmware.journal import Journal
 from firmware.lwm2m_object import Refused
 from firmware.objects.connectivity_monitoring import ConnectivityMonitoring
 from firmware.objects.device import Device
@@ -16,7 +17,8 @@ PARIS = "CET-1CEST,M3.5.0,M10.5.0/3"
 def make_device():
     board = Board()
     clock = Clock(PARIS)
-    return Device(board, clock, SavedValues(board.store), None), clock
+    return Device(board, clock, SavedValues(board.store), None,
+                  Journal(board, clock, [], {}, 16)), clock
 
 
 def make_server(store=None):

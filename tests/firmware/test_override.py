@@ -181,9 +181,9 @@ def test_uptime_spent_under_an_override_is_not_given_again_after_a_reset():
     bench.write(3416, {1: 20})
     bench.run(4600)
     again = bench.reset(place=NOWHERE)
-    again.run(7200 - 4500 - 900 - 20)
+    again.run(7200 - 4600 - 900 - 10)
     assert again.level() == 20
-    again.run(30)
+    again.run(80)
     assert again.level() == 100
 
 

@@ -1,18 +1,15 @@
 from firmware.clock import SERVER, Clock
-from firmware.reading_queue import (
-    DROPPED_RANGES_MAX,
-    ReadingDropped,
-    ReadingQueue,
+from firmware.journal import (
+    Journal,
     ReadingsAcknowledged,
     ReadingTaken,
-    render_dropped,
-    render_ranges,
 )
+from firmware.losses import render, render_sequences
 from firmware.reporting import CLOCK_WAIT_MS, PACK_LENGTH_MAX, Reporting
 from protocol import coap_message as coap
 from protocol import object_table, senml
-from protocol.data_types import ObjectLink
 from protocol.number import Decimal
+from tests.firmware.board import Board
 from tests.portable import seeded_bytes
 
 LEVEL = (3416, 0, 3)
@@ -23,21 +20,30 @@ NOW_S = 1795000000
 
 
 class Bench:
-    """A queue and its reporting, with a clock that a test moves."""
+    """A journal in its seventh boot and its reporting, with a clock that a test moves."""
 
-    def __init__(self, length_max=100, is_clock_set=True):
+    def __init__(self, is_clock_set=True, store=None):
         self.events = []
+        self.board = Board(store=store)
+        self.board.journal_writes_burst = 1000
+        self.board.store.entries.setdefault("boot", b"\x00\x00\x00\x06")
         self.clock = Clock("UTC0")
-        self.queue = ReadingQueue(7, length_max, self.events)
+        self.journal = Journal(self.board, self.clock, self.events, {}, 100)
         self.reporting = Reporting(
-            self.queue, self.clock, lambda count: seeded_bytes(5, count), 1000, 0)
+            self.journal, self.clock, lambda count: seeded_bytes(5, count), 1000, 0)
         self.reporting.resume(0)
         if is_clock_set:
             self.clock.set_unix_s(NOW_S, SERVER)
 
+    def report(self, path, value, uptime_ms=None):
+        """Take a reading and journal it."""
+        self.reporting.report(path, value, uptime_ms)
+        self.reporting.flush(self.clock.now_ms)
+
     def send(self, now_ms):
         """Return the records of the pack that is due, or None."""
         self.clock.now_ms = now_ms
+        self.reporting.flush(now_ms)
         request = self.reporting.next_request(now_ms)
         if request is None:
             return None
@@ -59,30 +65,31 @@ def test_the_classes_that_these_tests_need():
 
 def test_a_pack_names_boot_sequences_oldest_and_its_records_in_order():
     bench = Bench()
-    bench.reporting.report(POWER, Decimal(605, -1))
-    bench.reporting.report(POWER, Decimal(61, 0), 500)
+    bench.report(POWER, Decimal(605, -1))
+    bench.report(POWER, Decimal(61, 0), 500)
     records = bench.send(1000)
     assert [(record.name, record.value) for record in records] == [
-        ("/42800/0/0", 7), ("/42800/0/1", "1-2"), ("/42800/0/2", 1),
+        ("/42800/0/0", 7), ("/42800/0/1", "1-2"), ("/42800/0/2", 1), ("/42800/0/4", 2),
+        ("/42800/0/5", 7),
         ("/3418/0/4", Decimal(605, -1)), ("/3418/0/4", 61)]
-    assert [record.time for record in records[3:]] == [NOW_S, NOW_S]
+    assert [record.time for record in records[5:]] == [NOW_S, NOW_S]
 
 
 def test_measurements_wait_for_company_and_alarms_do_not():
     bench = Bench()
-    bench.reporting.report(POWER, 60)
+    bench.report(POWER, 60)
     assert bench.send(999) is None
-    bench.reporting.report(FAILURE, True)
+    bench.report(FAILURE, True)
     assert bench.sent(999)["/3416/0/5"] is True
     assert bench.reporting.pack.is_urgent
 
 
 def test_an_alarm_takes_the_place_of_measurements_under_way():
     bench = Bench()
-    bench.reporting.report(POWER, 60)
+    bench.report(POWER, 60)
     bench.send(1000)
     assert bench.reporting.due_ms() is None
-    bench.reporting.report(FAILURE, True)
+    bench.report(FAILURE, True)
     assert bench.reporting.due_ms() <= 1000
     assert bench.reporting.cancel() == 1
     assert bench.sent(1000)["/42800/0/1"] == "2"
@@ -90,32 +97,32 @@ def test_an_alarm_takes_the_place_of_measurements_under_way():
 
 def test_readings_are_forgotten_on_changed_alone():
     bench = Bench()
-    bench.reporting.report(POWER, 60)
+    bench.report(POWER, 60)
     bench.send(1000)
     bench.reporting.receive_failure(2000)
-    assert len(bench.queue) == 1
+    assert bench.journal.has(False)
     bench.send(30000)
     bench.reporting.receive_response(coap.INTERNAL_SERVER_ERROR, 30000)
-    assert len(bench.queue) == 1
+    assert bench.journal.has(False)
     bench.send(60000)
     bench.reporting.receive_response(coap.CHANGED, 60000)
-    assert len(bench.queue) == 0
+    assert bench.journal.is_empty()
     assert bench.reporting.due_ms() is None
 
 
 def test_a_failed_pack_goes_again_later_with_the_same_numbers():
     bench = Bench()
-    bench.reporting.report(POWER, 60)
+    bench.report(POWER, 60)
     assert bench.sent(1000)["/42800/0/1"] == "1"
     bench.reporting.receive_failure(1000)
     assert bench.reporting.due_ms() > 1000
-    bench.reporting.report(POWER, 61)
+    bench.report(POWER, 61)
     assert bench.sent(600000)["/42800/0/1"] == "1-2"
 
 
 def test_retries_are_ever_rarer_up_to_ten_minutes():
     bench = Bench()
-    bench.reporting.report(POWER, 60)
+    bench.report(POWER, 60)
     now_ms = 1000
     waits = []
     for _ in range(15):
@@ -128,9 +135,9 @@ def test_retries_are_ever_rarer_up_to_ten_minutes():
 
 
 def test_a_pack_fits_one_datagram_and_the_rest_follows_at_once():
-    bench = Bench(300)
+    bench = Bench()
     for index in range(200):
-        bench.reporting.report(POWER, Decimal(100000 + index, -3))
+        bench.report(POWER, Decimal(100000 + index, -3))
     now_ms = 1000
     numbers = []
     while bench.reporting.due_ms() is not None:
@@ -143,8 +150,8 @@ def test_a_pack_fits_one_datagram_and_the_rest_follows_at_once():
 
 def test_a_reading_longer_than_a_datagram_goes_alone():
     bench = Bench()
-    bench.reporting.report((3435, 0, 18), "x" * 1500)
-    bench.reporting.report(POWER, 60)
+    bench.report((3435, 0, 18), "x" * 1500)
+    bench.report(POWER, 60)
     bench.clock.now_ms = 1000
     request = bench.reporting.next_request(1000)
     assert len(request.payload) > 1500
@@ -154,76 +161,35 @@ def test_a_reading_longer_than_a_datagram_goes_alone():
 def test_readings_from_before_the_clock_wait_and_are_dated_by_it():
     bench = Bench(is_clock_set=False)
     bench.clock.now_ms = 2000
-    bench.reporting.report(POWER, 60)
+    bench.report(POWER, 60)
     assert bench.send(CLOCK_WAIT_MS - 1) is None
     bench.clock.now_ms = 12000
     bench.clock.set_unix_s(NOW_S, SERVER)
-    assert bench.send(12000)[3].time == NOW_S - 10
+    assert bench.send(12000)[5].time == NOW_S - 10
 
 
 def test_without_a_clock_readings_go_with_relative_times():
     bench = Bench(is_clock_set=False)
-    bench.reporting.report(POWER, 60, 0)
+    bench.report(POWER, 60, 0)
     records = bench.send(CLOCK_WAIT_MS)
-    assert records[3].time == -(CLOCK_WAIT_MS // 1000)
+    assert records[5].time == -(CLOCK_WAIT_MS // 1000)
 
 
 def test_an_alarm_does_not_wait_for_the_clock():
     bench = Bench(is_clock_set=False)
-    bench.reporting.report(FAILURE, True, 0)
-    assert bench.send(2000)[3].time == -2
-
-
-def test_a_full_queue_sheds_measurements_then_events_then_alarms():
-    bench = Bench(4)
-    for path in (FAILURE, POWER, OCCUPANCY, POWER, FAILURE, OCCUPANCY, FAILURE, FAILURE):
-        bench.queue.take(path, True, 0)
-    dropped = [event.sequence for event in bench.events if isinstance(event, ReadingDropped)]
-    assert dropped == [2, 4, 3, 6]
-    bench.queue.take(FAILURE, True, 0)
-    assert bench.events[-1].sequence == 1
-
-
-def test_dropped_ranges_are_told_until_the_gateway_knows():
-    bench = Bench(2)
-    for _ in range(5):
-        bench.queue.take(POWER, 1, 0)
-    assert bench.sent(1000)["/42800/0/3"] == "1-3:full"
-    bench.reporting.receive_failure(1000)
-    assert bench.sent(20000)["/42800/0/3"] == "1-3:full"
-    bench.reporting.receive_response(coap.CHANGED, 20000)
-    bench.reporting.report(POWER, 1)
-    assert "/42800/0/3" not in bench.sent(30000)
-
-
-def test_a_range_that_grew_under_way_stays_to_be_told():
-    bench = Bench(2)
-    for _ in range(3):
-        bench.queue.take(POWER, 1, 0)
-    assert bench.sent(1000)["/42800/0/3"] == "1:full"
-    bench.queue.take(POWER, 1, 0)
-    bench.reporting.receive_response(coap.CHANGED, 1000)
-    assert bench.queue.dropped == [[2, 2, "full"]]
-
-
-def test_ranges_without_end_are_bounded():
-    bench = Bench(DROPPED_RANGES_MAX * 3)
-    for _ in range(DROPPED_RANGES_MAX * 2):
-        bench.queue.take(FAILURE, True, 0)
-        bench.queue.take(POWER, 1, 0)
-        assert len(bench.queue.dropped) <= DROPPED_RANGES_MAX
-    assert bench.queue.dropped[0][0] == 2
+    bench.report(FAILURE, True, 0)
+    assert bench.send(2000)[5].time == -2
 
 
 def test_a_reading_that_the_gateway_refuses_is_found_and_dropped():
     bench = Bench()
     for value in (1, 2, 3):
-        bench.reporting.report(POWER, value)
+        bench.report(POWER, value)
     bench.send(1000)
     bench.reporting.receive_response(coap.BAD_REQUEST, 1000)
     assert bench.sent(60000)["/42800/0/1"] == "1"
     bench.reporting.receive_response(coap.BAD_REQUEST, 60000)
-    assert bench.queue.dropped == [[1, 1, "refused"]]
+    assert bench.journal.losses.ranges == [[7, 1, 1, "refused"]]
     assert bench.sent(60000)["/42800/0/1"] == "2"
     bench.reporting.receive_response(coap.CHANGED, 60000)
     assert bench.sent(60000)["/42800/0/1"] == "3"
@@ -231,8 +197,8 @@ def test_a_reading_that_the_gateway_refuses_is_found_and_dropped():
 
 def test_every_number_is_told_as_taken_and_as_acknowledged():
     bench = Bench()
-    bench.reporting.report(POWER, 1)
-    bench.reporting.report(POWER, 2)
+    bench.report(POWER, 1)
+    bench.report(POWER, 2)
     bench.send(1000)
     bench.reporting.receive_response(coap.CHANGED, 1000)
     taken = [event for event in bench.events if isinstance(event, ReadingTaken)]
@@ -241,28 +207,8 @@ def test_every_number_is_told_as_taken_and_as_acknowledged():
     assert [(event.boot, event.sequences) for event in known] == [(7, [1, 2])]
 
 
-def test_every_kind_of_value_survives_the_queue():
-    bench = Bench()
-    values = [5, -7, Decimal(2137, -2), True, "text", b"\x00\xff", ObjectLink(3416, 0), 2**40]
-    for value in values:
-        bench.queue.take(POWER, value, 2**41)
-    readings = bench.queue.oldest(False, 100)
-    assert [reading.value for reading in readings] == values
-    assert readings[0].uptime_ms == 2**41
-    assert readings[0].path == POWER
-
-
-def test_numbers_of_every_size_are_acknowledged():
-    bench = Bench(10000)
-    for _ in range(1, 300):
-        bench.queue.take(POWER, 1, 0)
-    bench.queue.acknowledge(list(range(1, 300)))
-    assert len(bench.queue) == 0
-    assert bench.queue.oldest_sequence() == 300
-
-
 def test_ranges_are_written_in_the_order_of_the_records():
-    assert render_ranges([17, 18, 19, 24, 30, 29]) == "17-19,24,30,29"
-    assert render_ranges([5]) == "5"
-    assert render_ranges([]) == ""
-    assert render_dropped([(12, 16, "full"), (20, 20, "refused")]) == "12-16:full,20:refused"
+    assert render_sequences([17, 18, 19, 24, 30, 29]) == "17-19,24,30,29"
+    assert render_sequences([5]) == "5"
+    assert render_sequences([]) == ""
+    assert render([(7, 12, 16, "full"), (7, 20, 20, "refused")]) == "12-16:full,20:refused"

@@ -175,7 +175,7 @@ def test_what_is_sound_survives_what_is_not():
 
 def test_a_boot_number_of_any_length_is_a_boot_number():
     for data in (b"", b"\x01", bytes(9), b"\xff" * 40):
-        assert 0 <= live("lamp", {"boot": data}).node.queue.boot < 1 << 32
+        assert 0 <= live("lamp", {"boot": data}).node.journal.boot < 1 << 32
 
 
 def fail(*arguments):
@@ -185,23 +185,26 @@ def fail(*arguments):
 def test_a_flash_that_takes_nothing_stops_no_furniture():
     for furniture, entries in (("lamp", LAMP), ("bin", BIN), ("parking", PARKING)):
         board = board_of(furniture, entries)
-        board.store.write = fail
+        board.store.write = board.store.append = fail
         street = Street(board)
         street.advance(3700000)
         street.request(coap.POST, "3410/0/8")
         assert street.write("3/0/15", "UTC0") == "5.00"
         assert street.write("3435/0/4" if furniture == "bin" else "1/0/1", "70") == "5.00"
         assert street.node.counters["store failed"] > 0
+        assert street.read("3/0/11") == [((3, 0, 11, 0), 8)]
 
 
-def test_a_boot_number_that_cannot_be_kept_is_a_random_one():
-    boots = set()
-    for seed in range(8):
-        board = Board("lamp", MemoryStore(), seed)
-        board.store.entries["boot"] = b"\x00\x00\x00\x05"
-        board.store.write = fail
-        boots.add(Street(board).node.queue.boot)
-    assert len(boots) == 8
+def test_readings_of_a_boot_whose_number_cannot_be_kept_have_no_numbers():
+    board = Board("lamp", MemoryStore())
+    board.store.entries["boot"] = b"\x00\x00\x00\x05"
+    board.store.write = fail
+    street = Street(board, is_registered=False)
+    street.node.start(0)
+    street.advance(60000)
+    assert street.node.journal.boot is None
+    assert street.records
+    assert not [record for record in street.records if record.name.startswith("/42800")]
 
 
 def test_what_could_not_be_kept_is_kept_when_it_is_written_again():

@@ -29,6 +29,10 @@ class Board:
     mac = b"\x02\x00\x00\x00\x00\x01"
     reset_cause = "power"
     bearer = 21
+    journal_segments = 64
+    journal_writes_per_hour = 30
+    journal_writes_burst = 30
+    energy_save_interval_s = 60
 
     def __init__(self, furniture):
         self.furniture = furniture
@@ -52,18 +56,24 @@ class Board:
             data[index] = self._state >> 16 & 0xFF
         return bytes(data)
 
-    def read(self, key=None):
-        if key is not None:
-            return self._entries.get(key)
-        self.energy_mwh += self.permille // 10
-        power_mw = 60 * self.permille
-        return MeterReading(230000, power_mw // 230, power_mw, 50000, 950, self.energy_mwh)
+    def append(self, key, data):
+        self._entries[key] = self._entries.get(key, b"") + data
+
+    def keys(self, prefix):
+        return [key for key in self._entries if key.startswith(prefix)]
 
     def write(self, key, data):
         self._entries[key] = data
 
     def remove(self, key):
         self._entries.pop(key, None)
+
+    def read(self, key=None):
+        if key is not None:
+            return self._entries.get(key)
+        self.energy_mwh += self.permille // 10
+        power_mw = 60 * self.permille
+        return MeterReading(230000, power_mw // 230, power_mw, 50000, 950, self.energy_mwh)
 
     def reset(self):
         raise SystemExit("nobody asked for a reset")

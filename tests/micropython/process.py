@@ -108,8 +108,8 @@ class MicroPythonProcess(LineProcess):
 class MicroPythonWorker:
     """Calls functions inside a MicroPython that stays, to compare it with this Python."""
 
-    def __init__(self, interpreter: str) -> None:
-        self._process = MicroPythonProcess(interpreter, "worker.py")
+    def __init__(self, interpreter: str, heap: str = "") -> None:
+        self._process = MicroPythonProcess(interpreter, "worker.py", heap=heap)
         self._imported: set[str] = set()
 
     def outcome(self, module: str, function: str, *arguments) -> tuple:
