@@ -77,6 +77,17 @@ def count(ranges: Ranges) -> int:
     return sum(last - first + 1 for first, last in ranges)
 
 
+def last(ranges: Ranges, most: int) -> Ranges:
+    """Return the last `most` numbers."""
+    kept: list[tuple[int, int]] = []
+    for first, end in reversed(ranges):
+        if most <= 0:
+            break
+        kept.append((max(first, end - most + 1), end))
+        most -= end - kept[-1][0] + 1
+    return tuple(reversed(kept))
+
+
 def to_text(ranges: Ranges) -> str:
     """Return "1-50,53"; "" for none."""
     if not ranges:

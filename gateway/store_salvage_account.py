@@ -9,7 +9,7 @@ from itertools import groupby
 
 import apsw
 
-from gateway import range_set, store_commands, store_ledger
+from gateway import ledger, range_set, store_commands, store_ledger
 from gateway.rows import IncidentRow, Lane
 from gateway.salvage_report import Report
 from gateway.store_checksums import checksum
@@ -19,6 +19,8 @@ from gateway.store_pages import Row
 # Ids beyond all that the old store can have given, where nobody knows its last one.
 ID_LEAP = 1 << 32
 UNKNOWN = "?"
+# Of each boot, where nobody knows how many there were: more than a log's pages hold.
+DOUBTFUL_MAX = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,9 @@ def settle(
     delivered = _account_for(connection, lost, remains, report, now_ms)
     report.lost["readings"] += nameless
     _count_traceless(connection, remains, last_seen, delivered, report)
+    doubtful = DOUBTFUL_MAX if remains.last_id is None else report.traceless_readings
+    if doubtful:
+        _welcome_copies(connection, doubtful, now_ms)
     row = IncidentRow(now_ms, "store_salvaged", "store", report.summary())
     store_commands.add_incident(connection, row)
 
@@ -178,6 +183,27 @@ def _account_for(
         if boot is not None:
             store_ledger.damage(connection, endpoint_id, boot, ranges, now_ms)
     return delivered
+
+
+def _welcome_copies(connection: apsw.Connection, most: int, now_ms: int) -> None:
+    """Have the ledger not count as received what may have gone without a trace.
+
+    A node that sends it again, for its acknowledgement was lost, must not be told that it is here.
+    Readings are deleted from the oldest on: what is gone among the newer ones was not deleted. Of
+    a boot that is closed a node holds nothing.
+    """
+    query = f"{store_ledger.SELECT} WHERE is_closed = 0 ORDER BY id"
+    find = "SELECT sequence FROM readings WHERE endpoint_id = ? AND boot = ? ORDER BY sequence"
+    for columns in connection.execute(query).fetchall():
+        boot_id, account = store_ledger.account_of(connection, columns)
+        gaps = [gap for gap, _ in store_ledger.gaps_of(connection, boot_id)]
+        rows = connection.execute(find, columns[1:3])
+        here = range_set.of_numbers(number for (number,) in rows)
+        oldest = range_set.span(1, here[0][0] if here else 0)
+        gone = range_set.difference(ledger.received(account, gaps), range_set.union(oldest, here))
+        doubtful = range_set.last(gone, most)
+        if doubtful:
+            store_ledger.damage(connection, columns[1], account.boot, doubtful, now_ms)
 
 
 def _reached(connection: apsw.Connection, remains: Remains) -> dict[Lane, int]:

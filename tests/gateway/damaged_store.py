@@ -121,6 +121,19 @@ async def _opened(folder: Path) -> Left:
     )
 
 
+def sent_again(folder: Path, rows: list) -> int:
+    """Have nodes send `rows` once more; return how many of them were stored."""
+    async def scenario():
+        store = Store(str(folder / NAME), InlineExecutor, urgent_ms=0, measurement_ms=0)
+        await store.open(EPOCH + 2)
+        try:
+            return sum([(await store.commit_pack([each], urgent=True)).stored for each in rows])
+        finally:
+            await store.close()
+
+    return asyncio.run(scenario())
+
+
 async def _read(store: Store) -> tuple[dict, dict]:
     """Return cursors and readings; damage that only reading finds is mended meanwhile."""
     for _ in range(1000):

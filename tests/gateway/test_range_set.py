@@ -30,6 +30,7 @@ def test_ranges_do_what_sets_do(one, other):
         assert expand(operation(a, b)) == expected
         assert is_canonical(operation(a, b))
     assert range_set.count(a) == len(one)
+    assert expand(range_set.last(a, 7)) == set(sorted(one)[-7:])
     assert all(range_set.contains(a, number) == (number in one) for number in range(42))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.disk import PAGE_BYTES, cut, flip_bit, overwrite
 from tests.full_size import is_full_size
-from tests.gateway.damaged_store import NAME, make, opened, vanished
+from tests.gateway.damaged_store import NAME, make, opened, sent_again, vanished
 from tests.gateway.uplink_rows import EPOCH
 
 PACKS = 60
@@ -35,6 +35,8 @@ def check(folder, before):
     assert left.epoch == EPOCH
     if gone:
         assert "store_salvaged" in left.incidents
+        again = [before[each] for each in sorted(gone) if before[each].sequence is not None]
+        assert sent_again(folder, again) == len(again), "called a duplicate, and not here"
     return left, gone
 
 

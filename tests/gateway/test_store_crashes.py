@@ -15,6 +15,10 @@ STEPS = 60 if is_full_size() else 20
 SUBSETS = 12 if is_full_size() else 3
 SEEDS = range(40 if is_full_size() else 3)
 
+# Which check sees it first depends on where the schema's pages lie: what is lost, or a state that
+# only a store without syncs can leave.
+FOUND_OUT = "acknowledged|not here|taken for damage"
+
 
 @pytest.fixture
 def disk():
@@ -53,12 +57,11 @@ def test_power_cut_at_any_sync_costs_nothing_acknowledged(tmp_path, disk, seed, 
 
 @pytest.mark.parametrize("mode", ["NORMAL", "OFF"])
 def test_store_that_does_not_sync_each_commit_is_found_out(tmp_path, disk, mode, monkeypatch):
-    # Which check sees it first depends on where the schema's pages lie.
-    with pytest.raises(AssertionError, match="acknowledged|not here"):
+    with pytest.raises(AssertionError, match=FOUND_OUT):
         cut_everywhere(tmp_path, disk, 1, monkeypatch, (f"synchronous = {mode}",))
 
 
 def test_disk_that_lies_about_syncs_is_found_out(tmp_path, disk, monkeypatch):
     disk.is_lying = True
-    with pytest.raises(AssertionError, match="acknowledged"):
+    with pytest.raises(AssertionError, match=FOUND_OUT):
         cut_everywhere(tmp_path, disk, 1, monkeypatch)
