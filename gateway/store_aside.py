@@ -4,6 +4,7 @@ Every step may be the last before a power cut. The fresh store gets its final na
 whole and durable, and only then do the old files lose theirs; the next start ends what was begun.
 """
 
+import errno
 import logging
 import mmap
 import os
@@ -24,6 +25,8 @@ SET_ASIDE_MAX = 5
 """So many damaged stores are kept; the oldest give way."""
 LOG, SHARED_MEMORY, JOURNAL = "-wal", "-shm", "-journal"
 _BEGUN, _WHOLE, _ASIDE, _REPORT = ".salvaging", ".salvaged-", ".damaged-", ".report.json"
+# What a store consists of, in the order in which it is renamed.
+_OLD = (LOG, JOURNAL, "")
 
 log = logging.getLogger("gateway.store")
 
@@ -34,31 +37,50 @@ def finish(path: str) -> None:
         os.unlink(name)
     for name in _beside(path, _WHOLE):
         _exchange(path, name.removeprefix(path + _WHOLE))
+    for name in set_aside(path):
+        if not any(os.path.exists(name + suffix) for suffix in _OLD):
+            os.unlink(name + _REPORT)
 
 
 def salvage(path: str, vfs: str | None, reason: str, known: Known, now_ms: int) -> Report:
     """Put a fresh store with the old one's rows in its place, and set the old one aside.
 
-    No connection may have it open. `known` is true of the old one for certain. Raises StoreError,
-    and leaves everything as it was, where the disk does not let it.
+    No connection may have it open. `known` is true of the old one for certain. Where the disk has
+    no room for it, stores that were set aside before give way. Raises StoreError, and leaves
+    everything as it was, where the disk does not let it.
     """
     log.error("the store %s is damaged: %s", path, reason)
+    while True:
+        try:
+            report = _exchanged(path, vfs, reason, known, now_ms)
+        except (apsw.Error, OSError) as error:
+            Path(path + _BEGUN).unlink(missing_ok=True)
+            failure = _store_error(error)
+            if failure.reason != "full" or not _forget_oldest(path, 0, 1):
+                raise failure from error
+        else:
+            _forget_oldest(path, SET_ASIDE_MAX)
+            return report
+
+
+def _store_error(error: apsw.Error | OSError) -> StoreError:
+    if isinstance(error, apsw.Error):
+        return StoreError.of(error)
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return StoreError("full" if is_full else "io", f"salvaging: {error.strerror or error}")
+
+
+def _exchanged(path: str, vfs: str | None, reason: str, known: Known, now_ms: int) -> Report:
+    finish(path)
     begun = path + _BEGUN
-    try:
-        finish(path)
-        report = _salvaged(path, vfs, begun, reason, known, now_ms)
-        _sync(begun)
-        stamp = _stamp(path, now_ms)
-        aside = path + _ASIDE + stamp
-        _write_durably(aside + _REPORT, msgspec.json.format(msgspec.json.encode(report)))
-        os.rename(begun, path + _WHOLE + stamp)
-        _exchange(path, stamp)
-    except apsw.Error as error:
-        raise StoreError.of(error) from error
-    except OSError as error:
-        raise StoreError("io", f"salvaging {path}: {error.strerror or error}") from error
+    report = _salvaged(path, vfs, begun, reason, known, now_ms)
+    _sync(begun)
+    stamp = _stamp(path, now_ms)
+    aside = path + _ASIDE + stamp
+    _write_durably(aside + _REPORT, msgspec.json.format(msgspec.json.encode(report)))
+    os.rename(begun, path + _WHOLE + stamp)
+    _exchange(path, stamp)
     log.error("%s; the old file is %s", report.summary(), aside)
-    _forget_oldest(path)
     return report
 
 
@@ -96,7 +118,7 @@ def _run(
 
 def _exchange(path: str, stamp: str) -> None:
     """Give the fresh store the name, and the old files the name that says when."""
-    for suffix in (LOG, JOURNAL, ""):
+    for suffix in _OLD:
         if os.path.exists(path + suffix):
             os.rename(path + suffix, path + _ASIDE + stamp + suffix)
     # It only holds what SQLite makes anew of the log.
@@ -107,16 +129,23 @@ def _exchange(path: str, stamp: str) -> None:
 
 
 def set_aside(path: str) -> list[str]:
-    """Return the damaged stores that are kept, the oldest first."""
-    others = (LOG, JOURNAL, _REPORT)
-    return [name for name in _beside(path, _ASIDE) if not name.endswith(others)]
+    """Return the damaged stores that are kept, the oldest first; some have a log only."""
+    found = set()
+    for name in _beside(path, _ASIDE):
+        suffix = next((each for each in (LOG, JOURNAL, _REPORT) if name.endswith(each)), "")
+        found.add(name.removesuffix(suffix))
+    return sorted(found)
 
 
-def _forget_oldest(path: str) -> None:
-    for name in set_aside(path)[:-SET_ASIDE_MAX]:
+def _forget_oldest(path: str, kept: int, most: int = 1 << 30) -> int:
+    """Delete the oldest set-aside stores beyond `kept`, `most` of them; return how many."""
+    names = set_aside(path)
+    forgotten = names[: max(0, len(names) - kept)][:most]
+    for name in forgotten:
         log.warning("the damaged store %s gives way to newer ones", name)
-        for suffix in ("", LOG, JOURNAL, _REPORT):
+        for suffix in (*_OLD, _REPORT):
             Path(name + suffix).unlink(missing_ok=True)
+    return len(forgotten)
 
 
 def _stamp(path: str, now_ms: int) -> str:

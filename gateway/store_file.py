@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 MENDING_INTERVAL_S = 600.0
 """A disk that damages one store after the other has each salvaged, but not all the time."""
+RETRY_S = 60.0
 
 log = logging.getLogger("gateway.store")
 
@@ -146,27 +147,32 @@ class StoreFile:
         """Put a salvaged store in the damaged one's place; until then nothing can be kept."""
         loop = asyncio.get_running_loop()
         await self._writer.close()
-        await loop.run_in_executor(self._executors[1], self._reading.close)
-        await loop.run_in_executor(self._executors[0], close_as_it_is, self._writing)
+        with contextlib.suppress(apsw.Error):
+            await loop.run_in_executor(self._executors[1], self._reading.close)
+        with contextlib.suppress(apsw.Error):
+            await loop.run_in_executor(self._executors[0], close_as_it_is, self._writing)
         if self._mended_s is not None:
             await asyncio.sleep(self._mended_s + MENDING_INTERVAL_S - loop.time())
+        is_salvaged = False
         while True:
             self._mended_s = loop.time()
             try:
-                await self._replace(reason)
+                if not is_salvaged:
+                    await self._salvage(reason)
+                    is_salvaged = True
+                await self._connect(self._unix_ms())
                 break
             except StoreError as error:
                 log.error("the store %s is still damaged: %s", self._path, error)
-                await asyncio.sleep(MENDING_INTERVAL_S)
+                await asyncio.sleep(RETRY_S)
         self._mending = None
         self._on_mended()
 
-    async def _replace(self, reason: str) -> None:
+    async def _salvage(self, reason: str) -> None:
         loop = asyncio.get_running_loop()
         known = await loop.run_in_executor(self._executors[0], Mark(self._path).read)
         arguments = (self._path, self._vfs, reason, known, self._unix_ms())
         await loop.run_in_executor(self._executors[0], store_aside.salvage, *arguments)
-        await self._connect(self._unix_ms())
 
 
 def _reading_apart(

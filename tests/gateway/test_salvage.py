@@ -224,6 +224,7 @@ def test_log_that_lost_its_end_is_found_out(cut_off):
 def test_lost_file_beside_its_log_is_salvaged_from_the_log(cut_off):
     cut_off.unlink()
     assert run(cut_off, look) == EVERYTHING
+    assert store_aside.set_aside(str(cut_off)) == [str(cut_off.parent / ASIDE)]
 
 
 def test_undamaged_store_is_left_alone_after_a_power_cut(cut_off):
@@ -278,8 +279,19 @@ def test_full_disk_leaves_the_damaged_store_as_it_is(path, disk):
     with pytest.raises(StoreError) as caught:
         run(path, look, vfs=disk.name)
     assert (caught.value.reason, path.read_bytes()) == ("full", before)
+    assert names(path) == ["store.db", "store.db-mark"], "the attempt takes room"
     disk.heal()
     assert run(path, look, vfs=disk.name) == EVERYTHING
+
+
+def test_store_set_aside_gives_way_where_a_salvage_needs_its_room(path, disk):
+    zero(path, "readings")
+    assert run(path, look) == EVERYTHING
+    zero(path, "readings")
+    disk.fail("write", Trouble.FULL, after=5, times=1)
+    assert run(path, look, vfs=disk.name)[0] == EVERYTHING[0]
+    assert len(store_aside.set_aside(str(path))) == 1
+    assert not [name for name in names(path) if ".salvag" in name]
 
 
 def test_bug_in_the_salvage_itself_is_no_crash_loop(path, monkeypatch):
