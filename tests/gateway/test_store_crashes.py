@@ -13,7 +13,7 @@ from tests.gateway.crash_workload import Workload, check
 
 STEPS = 60 if is_full_size() else 20
 SUBSETS = 12 if is_full_size() else 3
-SEEDS = range(40 if is_full_size() else 3)
+SEEDS = range(20 if is_full_size() else 3)
 
 # Which check sees it first depends on where the schema's pages lie: what is lost, or a state that
 # only a store without syncs can leave.

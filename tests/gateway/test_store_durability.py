@@ -124,6 +124,26 @@ def test_failing_disk_is_never_success_and_passes(path, disk, operation, trouble
     assert kept == 2
 
 
+def test_slow_disk_delays_acknowledgements_and_nothing_else(path, disk):
+    async def scenario(store):
+        ended = []
+
+        async def end(name, work):
+            await work
+            ended.append(name)
+
+        disk.sync_delay_s, disk.counts["sync"] = 1.0, 0
+        commit = asyncio.ensure_future(end("commit", store.commit_pack([row(1)], urgent=True)))
+        while not disk.counts["sync"]:
+            await asyncio.sleep(0.001)
+        await end("read", store.readings_count())
+        await commit
+        disk.sync_delay_s = 0
+        return ended
+
+    assert run(path, scenario, vfs=disk.name, urgent_ms=0) == ["read", "commit"]
+
+
 def test_locked_file_is_an_error_and_not_success(path, monkeypatch):
     monkeypatch.setattr("gateway.store_database.BUSY_TIMEOUT_MS", 1)
 
