@@ -20,11 +20,12 @@ class Runner:
     `uptime`: now_ms(). `watchdog`: feed(). `power` (None: never sleep): sleep(duration_ms) with
     the radio off, wake() before something is sent. `take_event(event)` sees every event of the
     node, `take_error(error)` every exception that is a bug; after 8 turns in a row that failed,
-    the last one is raised: a reset is then the better answer.
+    the last one is raised: a reset is then the better answer. `make_room()` is called after a
+    turn that found no memory: it forgets what can be had again.
     """
 
     def __init__(self, node, transport, uptime, watchdog, power=None,
-                 take_event=None, take_error=None):
+                 take_event=None, take_error=None, make_room=None):
         self._node = node
         self._transport = transport
         self._uptime = uptime
@@ -32,6 +33,7 @@ class Runner:
         self._power = power
         self._take_event = take_event
         self._take_error = take_error
+        self._make_room = make_room
         self._is_stopped = False
         self._errors_in_a_row = 0
         self.errors = 0
@@ -64,6 +66,8 @@ class Runner:
         except Exception as error:
             self.errors += 1
             self._errors_in_a_row += 1
+            if self._make_room and isinstance(error, MemoryError):
+                self._make_room()
             self._tell(error)
             if self._errors_in_a_row >= ERRORS_IN_A_ROW_MAX:
                 raise

@@ -8,6 +8,7 @@ gc.threshold(2048)
 from machine import ADC, I2C, UART, Pin
 
 from firmware.adapters.esp32 import Esp32, LightSleep, Wlan
+from firmware.adapters.overlays import overlays
 from firmware.adapters.udp import Udp
 from firmware.adapters.uptime import Uptime
 from firmware.drivers.battery_divider import BatteryDivider
@@ -58,7 +59,8 @@ def main():
     node = Node(board, settings)
     uptime = Uptime()
     power = LightSleep(board.radio, board.watchdog, board.rangefinder.switch_off)
-    Runner(node, Udp(uptime), uptime, board.watchdog, power).run()
+    Runner(node, Udp(uptime), uptime, board.watchdog, power,
+           make_room=overlays.forget).run()
 
 
 if __name__ == "__main__":

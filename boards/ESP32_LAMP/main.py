@@ -8,6 +8,7 @@ gc.threshold(2048)
 from machine import I2C, PWM, UART, Pin
 
 from firmware.adapters.esp32_poe import Esp32Poe
+from firmware.adapters.overlays import overlays
 from firmware.adapters.udp import Udp
 from firmware.adapters.uptime import Uptime
 from firmware.drivers.bl0942 import Bl0942
@@ -61,7 +62,8 @@ def main():
         return
     node = Node(board, settings)
     uptime = Uptime()
-    Runner(node, Udp(uptime), uptime, board.watchdog).run()
+    Runner(node, Udp(uptime), uptime, board.watchdog,
+           make_room=overlays.forget).run()
 
 
 if __name__ == "__main__":

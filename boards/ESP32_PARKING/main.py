@@ -10,6 +10,7 @@ import time
 from machine import Counter, Pin
 
 from firmware.adapters.esp32_poe import Esp32Poe
+from firmware.adapters.overlays import overlays
 from firmware.adapters.udp import Udp
 from firmware.adapters.uptime import Uptime
 from firmware.drivers.loop_oscillator import LoopOscillator
@@ -56,7 +57,8 @@ def main():
         return
     node = Node(board, settings)
     uptime = Uptime()
-    Runner(node, Udp(uptime), uptime, board.watchdog).run()
+    Runner(node, Udp(uptime), uptime, board.watchdog,
+           make_room=overlays.forget).run()
 
 
 if __name__ == "__main__":

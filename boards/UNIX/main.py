@@ -15,6 +15,7 @@ import sys
 if hasattr(gc, "threshold"):
     gc.threshold(2048)
 
+from firmware.adapters.overlays import overlays
 from firmware.adapters.udp import Udp
 from firmware.adapters.unix import (
     RestartWanted,
@@ -60,7 +61,8 @@ def run(options):
     print_line({"event": "Started", "endpoint": node.endpoint_name})
     transport = Udp(uptime)
     try:
-        Runner(node, transport, uptime, board.watchdog, None, print_event, print_error).run()
+        Runner(node, transport, uptime, board.watchdog, None, print_event, print_error,
+               overlays.forget).run()
     except RestartWanted:
         return RESTART_EXIT_CODE
     finally:

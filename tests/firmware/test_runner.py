@@ -221,3 +221,13 @@ def test_error_that_cannot_be_told_for_want_of_memory_is_counted_all_the_same():
         runner.turn()
     assert runner.errors == 1
     assert node.ticks
+
+
+def test_turn_without_memory_makes_room_and_other_errors_do_not():
+    node, street, forgotten = ScriptedNode(), Street(), []
+    node.start(0)
+    runner = make_runner(node, street, make_room=lambda: forgotten.append(street.ms))
+    for error in (MemoryError(), ValueError("bug")):
+        node.error = error
+        runner.turn()
+    assert len(forgotten) == 1 and runner.errors == 2

@@ -63,6 +63,14 @@ class Process:
             self._process.send_signal(number)
         return self._process.wait(LIMIT_S)
 
+    def pause(self):
+        """Stop it as it is: it hears nothing and answers nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        """Let it go on after `pause`."""
+        self._process.send_signal(signal.SIGCONT)
+
     def close(self):
         """Kill it, if it still runs."""
         if self.is_running:
@@ -200,6 +208,11 @@ class NodeProcess(Process):
         """Wait for one more event of a kind."""
         count = len(self.events(name))
         until(lambda: len(self.events(name)) > count, self.said)
+
+    def taken(self):
+        """Return {(boot, sequence): [path, value]} of the readings that have their number."""
+        return {(event["boot"], event["sequence"]): [event["path"], event["value"]]
+                for event in self.events("ReadingTaken")}
 
     def took(self, path, value):
         """Return whether it ever took the reading `value` at `path`."""
