@@ -8,8 +8,9 @@ reads each once.
 import gc
 import sys
 
-# Below this, what is not running is forgotten. What a call makes of its own needs as much.
-ROOM_MIN = 6144
+# Below this, what is not running is forgotten. A call's own needs, and a datagram, want room that
+# hangs together, of which there is much less.
+ROOM_MIN = 12288
 # To ask for the room takes time: after so many uses, and before each import.
 USES_MAX = 32
 

@@ -3,7 +3,7 @@
 import select
 import socket
 
-DATAGRAM_SIZE_MAX = 1500
+DATAGRAM_SIZE_MAX = 1152
 # A name is looked up again when its address has been silent for so long, or could not be sent to.
 LOOK_UP_AGAIN_MS = 600 * 1000
 LOOK_UP_PAUSE_MS = 5000

@@ -1,5 +1,7 @@
 """Fixtures of the street: the compiled image of a node, a broker, gateways and nodes."""
 
+import functools
+
 import pytest
 
 from tests import debian
@@ -11,10 +13,19 @@ from tools import board_images
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory):
-    """The image of boards/UNIX, as `make boards` compiles it."""
-    folder = tmp_path_factory.mktemp("boards")
-    board_images.build_board("UNIX", folder)
-    return folder / "UNIX"
+    """`image(furniture)` gives the image of boards/UNIX with this furniture alone, made once.
+
+    A real board's image holds one furniture too; that of `make boards` for UNIX has all three.
+    """
+    start = board_images.BOARDS / "UNIX/main.py"
+
+    @functools.cache
+    def build(furniture):
+        folder = tmp_path_factory.mktemp("boards") / furniture
+        board_images.build_image("UNIX", start, folder, [furniture])
+        return folder
+
+    return build
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +57,8 @@ def new_node(processes, folder, image):
 
     def make(name, furniture, number, port, is_compiled=True, **settings):
         node = NodeProcess(
-            folder / name, furniture, number, port, image if is_compiled else None, **settings)
+            folder / name, furniture, number, port, image(furniture) if is_compiled else None,
+            **settings)
         processes.append(node)
         return node
 
