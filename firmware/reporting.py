@@ -14,6 +14,9 @@ PACK_LENGTH_MAX = 1024
 RECORDS_MAX = 64
 # Readings of before the clock is known wait for it so long after the registration.
 CLOCK_WAIT_MS = 30000
+# A gateway answers measurements after its commit, within a second; taken back at once they would
+# never be delivered where urgent readings come every second.
+ANSWER_WAIT_MS = 2000
 RETRY_FIRST_MS = 5000
 RETRY_MAX_MS = 600000
 # Dropped ranges per pack; the rest follows in the next one.
@@ -34,10 +37,11 @@ class Pack:
     journal, and the losses that it tells of.
     """
 
-    _fields = ("is_urgent", "boot", "sequences", "positions", "dropped", "handle")
+    _fields = ("is_urgent", "begun_ms", "boot", "sequences", "positions", "dropped", "handle")
 
-    def __init__(self, is_urgent, boot, sequences, positions, dropped):
+    def __init__(self, is_urgent, begun_ms, boot, sequences, positions, dropped):
         self.is_urgent = is_urgent
+        self.begun_ms = begun_ms
         self.boot = boot
         self.sequences = sequences
         self.positions = positions
@@ -103,12 +107,15 @@ class Reporting:
     def due_ms(self):
         """Return when the next pack may go (in the past: now), or None.
 
-        While a pack is under way, only an urgent one may take the place of one that is not.
+        While a pack is under way, only an urgent one may take the place of one that is not, once
+        that has had the time that an answer needs.
         """
         due_ms = None
         journal = self._journal
         if journal.has(True) and not (self.pack and self.pack.is_urgent):
             due_ms = self._retry_ms
+            if self.pack:
+                due_ms = max(due_ms, self.pack.begun_ms + ANSWER_WAIT_MS)
         elif not self.pack and (journal.has(False) or journal.losses.ranges):
             due_ms = max(self._retry_ms, self._batch_ms)
             if self._clock.source is None and self._clock_wait_until_ms is not None:
@@ -176,7 +183,7 @@ class Reporting:
         boot = readings[0].boot if readings else journal.losses.ranges[0][0]
         sequences = [reading.sequence for reading in readings]
         dropped = journal.losses.of_boot(boot)[:DROPPED_RANGES_PER_PACK_MAX]
-        self.pack = Pack(is_urgent, boot, sequences, journal.positions(readings), dropped)
+        self.pack = Pack(is_urgent, now_ms, boot, sequences, journal.positions(readings), dropped)
         records = []
         if boot is not None:
             self.last_sequences = sequences

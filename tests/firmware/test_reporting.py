@@ -90,9 +90,21 @@ def test_an_alarm_takes_the_place_of_measurements_under_way():
     bench.send(1000)
     assert bench.reporting.due_ms() is None
     bench.report(FAILURE, True)
-    assert bench.reporting.due_ms() <= 1000
+    assert bench.reporting.due_ms() == 3000
     assert bench.reporting.cancel() == 1
     assert bench.sent(1000)["/42800/0/1"] == "2"
+
+
+def test_measurements_get_their_answer_though_events_come_all_the_time():
+    bench = Bench()
+    bench.report(POWER, 60)
+    bench.send(1000)
+    for now_ms in (1500, 2000, 2500):
+        bench.report(FAILURE, True)
+        assert bench.send(now_ms) is None
+    bench.reporting.receive_response(coap.CHANGED, 2600)
+    assert not bench.journal.has(False)
+    assert bench.reporting.due_ms() <= 2600
 
 
 def test_readings_are_forgotten_on_changed_alone():
