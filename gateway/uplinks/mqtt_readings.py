@@ -30,6 +30,8 @@ _REFUSALS = {
 _REFUSED = ("packs refused", "the broker refuses readings; they are kept")
 SILENT = "the consumer acknowledges nothing; readings are kept and go again"
 REFUSED_FIRST_S, REFUSED_MAX_S = 2.0, 300.0
+# One message asks whether somebody listens by now: at most 8 s after somebody does.
+UNROUTED_ATTEMPTS_MAX = 3
 # The longest time between two tries to wake a silent consumer, unless it is given more itself.
 PROBE_MAX_MS = 60_000
 REPEATS_DOUBLED_MAX = 5
@@ -191,7 +193,10 @@ class ReadingSender:
         if sent.round == self._round:
             # What was published together is refused together, and counts as one refusal.
             self._round += 1
-            wait_ms = int(backoff_s(self._refusals_in_a_row, self._random) * 1000)
+            attempt = self._refusals_in_a_row
+            if reason == NO_SUBSCRIBERS:
+                attempt = min(attempt, UNROUTED_ATTEMPTS_MAX)
+            wait_ms = int(backoff_s(attempt, self._random) * 1000)
             self._not_before_ms = now_ms + wait_ms
             self._refusals_in_a_row += 1
         # The consumer may have acknowledged meanwhile what came to it before.
