@@ -35,8 +35,9 @@ node: .venv/ready ## Run a FURNITURE=lamp|bin|parking as a process, NUMBER=n, wi
 test: setup ## Run the tests, on CPython and on both MicroPythons
 	@$(BIN)/pytest -q -n 2 --dist loadfile
 
-prove: setup ## Run the tests at full size (long)
+prove: setup ## Run the tests at full size, then break each rule on purpose (long)
 	@$(BIN)/pytest -q -n 2 --dist loadfile --hypothesis-profile prove
+	@$(BIN)/python -m tools.planted_bugs
 
 check: setup ## Check the style, the generated files and the architecture
 	@$(BIN)/pytest -q tests/test_checks.py tests/test_architecture.py
