@@ -14,6 +14,7 @@ def main() -> None:
     \b
     faubourg-sim demo                   a live street for a minute
     faubourg-sim demo --seconds 20 --json result.json
+    faubourg-sim soak --minutes 10 --kills 100
     """
 
 
@@ -43,10 +44,45 @@ def demo(**options) -> None:
     faubourg-sim demo --seconds 20
     """
     from simulator.demo import DemoSettings, run
+
+    _run(run, DemoSettings, options)
+
+
+@main.command()
+@click.option("--minutes", type=click.FloatRange(0.1, 10_000), default=1.0, show_default=True,
+              help="How long the chain lives under kills before it is drained (real minutes).")
+@click.option("--kills", type=click.IntRange(0, 100_000), default=10, show_default=True,
+              help="How often a process is killed, shared out over gateway, broker and consumer.")
+@click.option("--nodes", type=click.IntRange(10, 300), default=80, show_default=True,
+              help="How many nodes stand in the street.")
+@click.option("--seed", type=int, default=1, show_default=True,
+              help="Which kills, which power cuts, which street.")
+@click.option("--keep", type=click.Path(file_okay=False),
+              help="Keep settings, logs, the gateway's store and the city's table in this folder.")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Write the result to this file, for scripts; '-' is stdout.")
+def soak(**options) -> None:
+    """Kill the real processes again and again, and count every reading.
+
+    Nodes over UDP, 'faubourg run', mosquitto and 'faubourg city' (ack = "application") on this
+    machine. At drawn moments one of the three gets SIGKILL, and a drawn node loses its power.
+    Then all is drained. Exit 0 only if no reading is missing and none is double.
+
+    \b
+    faubourg-sim soak --minutes 10 --kills 100
+    faubourg-sim soak --minutes 0.5 --kills 5 --json result.json
+    """
+    from simulator.soak import SoakSettings, run
+
+    _run(run, SoakSettings, options)
+
+
+def _run(run, settings_class, options: dict) -> None:
+    """Run a demo or a soak to its end, and end with its exit code."""
     from simulator.run_folder import RunRefused
 
     try:
-        sys.exit(asyncio.run(run(DemoSettings(**options))))
+        sys.exit(asyncio.run(run(settings_class(**options))))
     except RunRefused as error:
         raise click.UsageError(str(error)) from error
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from firmware.journal import ReadingDropped, ReadingsAcknowledged, ReadingTaken
-from firmware.lwm2m_client import Registered
+from firmware.lwm2m_client import Registered, Stopped
 from gateway.clock import Clock
 from protocol.coap_parameters import TransmissionParameters
 from protocol.settings import Settings
-from simulator.account import Account, ReadingId
+from simulator.account import Account, ReadingId, content_of
 from simulator.demo_screen import StreetPicture
 from simulator.fleet import Place, build
 from simulator.node_driver import NodeDriver
@@ -57,6 +57,7 @@ class LiveFleet:
         self.registered: set[str] = set()
         self._drivers: dict[str, NodeDriver] = {}
         self._signed_off: set[str] = set()
+        self._stopped: set[str] = set()
         self._sockets: list[NodeSocket] = []
         self._stepping: asyncio.Task | None = None
 
@@ -103,22 +104,39 @@ class LiveFleet:
     def _note(self, endpoint: str, event: object) -> None:
         if isinstance(event, Registered):
             self.registered.add(endpoint)
+        elif isinstance(event, Stopped):
+            self._stopped.add(endpoint)
         elif isinstance(event, ReadingTaken):
-            self.account.take((endpoint, event.boot, event.sequence))
+            self.account.take((endpoint, event.boot, event.sequence),
+                              content_of(event.path, event.value))
         elif isinstance(event, ReadingsAcknowledged):
             for sequence in event.sequences:
                 self.account.acknowledge((endpoint, event.boot, sequence))
         elif isinstance(event, ReadingDropped):
             self.account.drop((endpoint, event.boot, event.sequence))
 
+    async def cut_power(self, endpoint: str, duration_s: float) -> None:
+        """Take a node's power for `duration_s` real seconds: only what it has on flash stays."""
+        self._drivers[endpoint].power_off()
+        await asyncio.sleep(duration_s)
+        self._drivers[endpoint].power_on()
+
     def sign_off_idle_nodes(self) -> bool:
-        """De-register each node that holds no reading now; return whether all have gone."""
+        """De-register each node that holds no reading now; return whether all have gone.
+
+        One that went while its last readings were not acknowledged gets its power again, and
+        delivers them after its boot.
+        """
         busy = {endpoint for endpoint, _, _ in self.account.held}
+        for endpoint in busy & self._stopped:
+            self._stopped.discard(endpoint)
+            self._signed_off.discard(endpoint)
+            self._drivers[endpoint].power_on()
         for endpoint, driver in self._drivers.items():
             if endpoint not in busy and endpoint not in self._signed_off:
                 self._signed_off.add(endpoint)
                 driver.shutdown()
-        return len(self._signed_off) == len(self._drivers)
+        return not busy and len(self._stopped) == len(self._drivers)
 
     async def power_off(self) -> None:
         """Take the power from every node and close the sockets."""

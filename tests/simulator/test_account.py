@@ -1,6 +1,7 @@
 """Readings are counted by identity, never by subtraction."""
 
-from simulator.account import Account
+from protocol.number import Decimal
+from simulator.account import Account, content_of
 
 FIRST, SECOND, THIRD = (("lamp", 1, sequence) for sequence in (1, 2, 3))
 
@@ -48,3 +49,19 @@ def test_reading_that_no_node_took_is_a_stranger():
     account = account_of(FIRST)
     account.delivered[THIRD] += 1
     assert account.strangers() == {THIRD}
+
+
+def test_reading_that_arrives_with_another_value_is_altered():
+    account = Account()
+    account.take(FIRST, content_of((3418, 0, 4), Decimal(2150, -2)))
+    account.take(SECOND, content_of((3416, 0, 3), 80))
+    arrived = {FIRST: "/3418/0/4=21.5", SECOND: "/3416/0/3=81"}
+    assert account.altered(arrived) == {SECOND}
+
+
+def test_number_that_is_given_twice_counts_as_altered():
+    account = Account()
+    account.take(FIRST, "/3416/0/3=80")
+    account.take(FIRST, "/3416/0/3=30")
+    assert account.altered({FIRST: "/3416/0/3=80"}) == {FIRST}
+    assert account.altered({FIRST: "/3416/0/3=30"}) == {FIRST}

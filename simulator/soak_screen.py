@@ -1,0 +1,96 @@
+"""The soak's live picture: three processes that are killed, and the readings that survive it."""
+
+import time
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+COLOURS = {"runs": "green", "down": "yellow", "ended": "red"}
+BAR_WIDTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SoakPicture:
+    """One moment: `states` and `kills` by process, readings counted from three sides."""
+
+    elapsed_s: float
+    duration_s: float
+    states: dict[str, str]
+    kills: dict[str, int]
+    kills_planned: int
+    power_cuts: int
+    taken: int
+    held: int
+    delivered: int
+
+
+class SoakScreen:
+    """Shows the soak live on a terminal; elsewhere prints a line now and then."""
+
+    LINE_EVERY_S = 5
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._console = Console(stderr=True)
+        self._live = Live(console=self._console, auto_refresh=False, transient=False)
+        self._next_line_s = 0.0
+
+    def __enter__(self) -> "SoakScreen":
+        if self._console.is_terminal:
+            self._live.start()
+        else:
+            self.say(self._title)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line above the picture."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def show(self, picture: SoakPicture) -> None:
+        """Show this moment."""
+        if self._console.is_terminal:
+            self._live.update(_draw(self._title, picture), refresh=True)
+        elif time.monotonic() >= self._next_line_s:
+            self._next_line_s = time.monotonic() + self.LINE_EVERY_S
+            self.say(_line(picture))
+
+
+def _line(picture: SoakPicture) -> str:
+    killed = sum(picture.kills.values())
+    states = ", ".join(f"{name} {state}" for name, state in picture.states.items())
+    return (f"{_left(picture)}  {killed}/{picture.kills_planned} kills, {states}; readings: "
+            f"{picture.taken:,} taken, {picture.held:,} at their nodes, "
+            f"{picture.delivered:,} at the city")
+
+
+def _draw(title: str, picture: SoakPicture) -> Group:
+    processes = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("process", "", "kills survived"):
+        processes.add_column(column, justify="right" if "kills" in column else "left")
+    for name, state in picture.states.items():
+        processes.add_row(name, Text(state, COLOURS[state]), str(picture.kills.get(name, 0)))
+    processes.add_row("nodes", "", f"{picture.power_cuts} power cuts")
+    on_the_way = picture.taken - picture.held - picture.delivered
+    readings = (f"readings: {picture.taken:,} taken = {picture.held:,} at their nodes + "
+                f"{max(on_the_way, 0):,} on the way + {picture.delivered:,} at the city")
+    return Group(Text(title, style="bold"), _bar(picture), processes, Text(readings))
+
+
+def _bar(picture: SoakPicture) -> Group:
+    total, done = picture.duration_s, min(picture.elapsed_s, picture.duration_s)
+    return Group(ProgressBar(total=total, completed=done, width=BAR_WIDTH), Text(_left(picture)))
+
+
+def _left(picture: SoakPicture) -> str:
+    left_s = picture.duration_s - picture.elapsed_s
+    if left_s <= 0:
+        return "draining"
+    return f"{int(left_s) // 60}:{int(left_s) % 60:02d} left"
