@@ -244,8 +244,7 @@ class Lane:
             self._store.append(self._key(segment), record)
         except (OSError, MemoryError) as error:
             self.error = error.args[0] if error.args else None
-            # A part of it may be there: nothing follows it.
-            self._is_open = False
+            # A part of it may be there; what comes next begins a segment.
             if not segment.length:
                 self._remove(segment)
             return False

@@ -30,7 +30,7 @@ def make_loop(number, pin):
     counter = Counter(number, Pin(pin, Pin.IN), filter_ns=FILTER_NS)
     return LoopOscillator(counter, time.ticks_us, time.ticks_diff)
 JOURNAL_SEGMENTS = 64
-JOURNAL_WRITES_PER_HOUR = 60
+JOURNAL_WRITES_PER_HOUR = 30
 JOURNAL_WRITES_BURST = 60
 
 

@@ -71,8 +71,9 @@ class FileStore:
         self._sync_folder()
 
     def _sync(self, file):
-        file.flush()
+        # Where a close writes through, a flush before it would erase a block more.
         if hasattr(os, "fsync"):
+            file.flush()
             os.fsync(file.fileno())
 
     def _sync_folder(self):
