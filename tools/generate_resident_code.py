@@ -40,7 +40,8 @@ class NodeHere:
         said: list[str] = []
         sys.setprofile(self._note)
         try:
-            hour.answer(self._board, self._node, line, said.append)
+            hour.take(self._board, self._node, line)
+            hour.answer(self._node, said.append)
         finally:
             sys.setprofile(None)
         answer = "".join(said)

@@ -1,13 +1,16 @@
-"""Write integer constants where they are used, before a node's modules are compiled.
+"""Write constants where they are used, before a node's modules are compiled.
 
-On a node a named constant costs an entry in its module's dict, its interned name, and a lookup at
-every use. `inline` gives sources that do the same without them: line numbers stay as they are, so
-tracebacks still point into the project's own files.
+Integers and short texts, that is. On a node a named constant costs an entry in its module's dict,
+its interned name, and a lookup at every use. `inline` gives sources that do the same without
+them; line numbers stay as they are.
 """
 
 import ast
 from collections import Counter
 from dataclasses import dataclass
+
+# MicroPython interns texts up to this length: it has each once, wherever it stands.
+TEXT_LENGTH_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Edit:
 
 
 def inline(sources: dict[str, str]) -> dict[str, str]:
-    """Return `sources` (by dotted module name) with their integer constants in place.
+    """Return `sources` (by dotted module name) with their constants in place.
 
     The definition of a constant goes too, unless its name still occurs anywhere in the sources.
     """
@@ -41,8 +44,8 @@ def inline(sources: dict[str, str]) -> dict[str, str]:
             for name, text in replaced.items()}
 
 
-def find_constants(trees: dict[str, ast.Module]) -> dict[str, dict[str, int]]:
-    """Return each module's constants: upper-case names, bound once, to an integer expression."""
+def find_constants(trees: dict[str, ast.Module]) -> dict[str, dict[str, int | str]]:
+    """Return each module's constants: upper-case names, bound once, to what `evaluate` knows."""
     found = {name: {} for name in trees}
     count = -1
     # Constants are made of other constants, perhaps of a module further down the list.
@@ -52,9 +55,9 @@ def find_constants(trees: dict[str, ast.Module]) -> dict[str, dict[str, int]]:
             bound = Counter(node.id for node in ast.walk(tree)
                             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load))
             for target, value in bindings(tree):
-                number = evaluate(value, known)
-                if target.isupper() and bound[target] == 1 and number is not None:
-                    found[name][target] = number
+                constant = evaluate(value, known)
+                if target.isupper() and bound[target] == 1 and constant is not None:
+                    found[name][target] = constant
     return found
 
 
@@ -85,19 +88,20 @@ def is_range(value) -> bool:
         len(value.args) == 1
 
 
-def evaluate(value, known: dict[str, int]) -> int | None:
-    """Return the integer that an expression of integers and known constants is, or None."""
+def evaluate(value, known: dict[str, int | str]) -> int | str | None:
+    """Return the integer or short text that an expression of known constants is, or None."""
     allowed = (ast.Constant, ast.Name, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Load)
     parts = list(ast.walk(value))
     if not all(isinstance(part, allowed) for part in parts):
         return None
     if any(isinstance(part, ast.Name) and part.id not in known for part in parts):
         return None
-    number = eval(ast.unparse(value), {"__builtins__": {}}, known)
-    return number if type(number) is int else None
+    result = eval(ast.unparse(value), {"__builtins__": {}}, known)
+    is_short = isinstance(result, str) and len(result) <= TEXT_LENGTH_MAX
+    return result if type(result) is int or is_short else None
 
 
-def imported_constants(tree, constants) -> dict[str, int]:
+def imported_constants(tree, constants) -> dict[str, int | str]:
     """Return the constants that `tree` imports by name."""
     known = {}
     for statement in ast.walk(tree):
@@ -121,7 +125,7 @@ def imported_modules(tree, constants) -> dict[str, str]:
 
 
 def uses(tree, name, constants):
-    """Give the edits that put numbers in the place of names, and take the names from imports."""
+    """Give the edits that put values in the place of names, and take the names from imports."""
     known = constants.get(name, {}) | imported_constants(tree, constants)
     modules = imported_modules(tree, constants)
     hidden = formatted_nodes(tree)
@@ -130,11 +134,11 @@ def uses(tree, name, constants):
         if id(node) in hidden:
             continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in known:
-            yield Edit(node, f"({known[node.id]})")
+            yield Edit(node, f"({known[node.id]!r})")
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            number = constants.get(modules.get(node.value.id), {}).get(node.attr)
-            if number is not None:
-                yield Edit(node, f"({number})")
+            constant = constants.get(modules.get(node.value.id), {}).get(node.attr)
+            if constant is not None:
+                yield Edit(node, f"({constant!r})")
         elif isinstance(node, ast.ImportFrom):
             gone = constants.get(node.module, {}).keys()
             names = [alias for alias in node.names

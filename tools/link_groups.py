@@ -7,7 +7,7 @@ same time: each has a file, and what both call has a third.
 import ast
 
 # Shorter texts than this do not pay a file of their own, with its names and its table of them.
-LENGTH_MIN = 400
+LENGTH_MIN = 250
 
 
 def groups(bodies: dict[str, ast.stmt], entries: set[str]) -> list[list[str]]:

@@ -19,8 +19,10 @@ methods of one name in related classes unless all of them can be.
 import ast
 import copy
 from collections import Counter
+from collections.abc import Iterable
 
-from tools.link_classes import Relations, classes_derived_from
+from tools.link_classes import Factory, Relations, classes_derived_from
+from tools.link_constants import move_constants
 from tools.link_groups import groups
 from tools.link_names import Renamer, SuperCalls
 from tools.link_scopes import (
@@ -60,10 +62,11 @@ class Linker:
     """Links `texts` (by dotted module name, dependencies first).
 
     `resident` are the names of code that stays in the core: "module function" and
-    "module Class.method".
+    "module Class.method". `spare` are names that cost no heap and that no text has.
     """
 
-    def __init__(self, texts: dict[str, str], kept: dict[str, str], resident: set[str]) -> None:
+    def __init__(self, texts: dict[str, str], kept: dict[str, str], resident: set[str],
+                 spare: Iterable[str] = ()) -> None:
         self.trees = {name: absolute(name, ast.parse(text)) for name, text in texts.items()}
         self.kept = {name: ast.parse(text) for name, text in kept.items()}
         for name, tree in self.trees.items():
@@ -75,11 +78,13 @@ class Linker:
         self.scopes |= {name: imported_scope(tree, texts) for name, tree in self.kept.items()}
         self.definitions: dict[tuple[str, str], Definition] = {}
         self.overlays: dict[str, Overlay] = {}
+        self.uses: dict[int, set[str]] = {}
         for number, (name, tree) in enumerate(self.trees.items()):
             self._find_definitions(name, tree, f"m{number}")
         self.classes = {key: each for key, each in self.definitions.items()
                         if isinstance(each.statement, ast.ClassDef)}
         self.relations = Relations(self.classes.values(), self._used)
+        self._spare = iter(spare)
         self._name_classes()
         self.keywords = {node.arg for tree in (*self.trees.values(), *self.kept.values())
                          for node in ast.walk(tree) if isinstance(node, ast.keyword)}
@@ -105,9 +110,9 @@ class Linker:
                 self.definitions[module, name] = found
 
     def _name_classes(self) -> None:
-        # Files are named as classes, and names of files are not shortened.
+        # A class is told its name as a text, and texts are not shortened.
         for number, found in enumerate(self.classes.values()):
-            found.spelling = f"k{number}"
+            found.spelling = next(self._spare, f"k{number}")
 
     def _name_overlaid(self) -> None:
         # Each overlay counts anew: a name on the heap stays there for ever.
@@ -203,8 +208,9 @@ class Linker:
             bodies = {name: found.statement for name, found in aside.items()}
             entries = {name for of, name in used if of == module}
             for number, names in enumerate(groups(bodies, entries)):
+                file = next(self._spare, f"{aside[names[0]].place}_{number}")
                 for name in names:
-                    aside[name].place += f"_{number}"
+                    aside[name].place = file
 
     def _used_elsewhere(self) -> set[tuple[str, str]]:
         """Return (module, name) of what is used by more than what its module puts aside."""
@@ -264,6 +270,15 @@ class Linker:
 
     def link(self) -> dict[str, str]:
         """Return the texts of the core and its overlays, by the names of their files."""
+        # The first time shows what is used where.
+        self._texts()
+        move_constants(list(self.definitions.values()), self.uses, self.kept)
+        return self._texts()
+
+    def _texts(self) -> dict[str, str]:
+        self.overlays.clear()
+        self.uses.clear()
+        self.factory = Factory()
         core = []
         done = set()
         for found in self.definitions.values():
@@ -273,7 +288,8 @@ class Linker:
             if found.place == CORE:
                 core += self._core_statement(found)
             else:
-                self._add(found.place, found.module, copy.deepcopy(found.statement))
+                for place in sorted(found.copies) if not found.place else [found.place]:
+                    self._add(place, found.module, copy.deepcopy(found.statement))
         for found in self.classes.values():
             if found.place == CORE:
                 self._make_class_overlays(found)
@@ -330,9 +346,8 @@ class Linker:
                 loader = self.definitions[LOADER, "Overlaid"].spelling
                 statement.bases.append(ast.Name(loader))
             statement.body = statement.body or [ast.Pass()]
-        else:
-            statement = Renamer(self, found.module, CORE).visit(statement)
-        return [statement]
+            return self.factory.statements(statement)
+        return [Renamer(self, found.module, CORE).visit(statement)]
 
     def _is_overlaid(self, found) -> bool:
         has_any = any(self.aside[each.spelling] for each in self.relations.family(found))
@@ -370,7 +385,8 @@ class Linker:
 
     def spelled(self, found: Definition, place: str) -> ast.expr:
         """Return the expression by which code in `place` names `found`."""
-        if found.place in (CORE, place):
+        self.uses.setdefault(id(found), set()).add(place)
+        if found.place == CORE or found.is_in(place):
             if place != CORE and found.place == CORE:
                 self.overlays.setdefault(place, Overlay()).needed.add(found.spelling)
             name = ast.Name(found.spelling, ast.Load())

@@ -10,13 +10,20 @@ CORE = "core"
 
 @dataclass
 class Definition:
-    """A name of a module: its statement there, and where that goes."""
+    """A name of a module: its statement there, and where that goes.
+
+    A constant may go into several files, `copies` and not `place`.
+    """
 
     module: str
     name: str
     statement: ast.stmt
     place: str = CORE
     spelling: str = ""
+    copies: frozenset[str] = frozenset()
+
+    def is_in(self, place: str) -> bool:
+        return place == self.place or place in self.copies
 
 
 @dataclass

@@ -39,13 +39,14 @@ AT = "@"
 # Modules that every MicroPython has: no file may be called so.
 BUILT_IN = {"gc", "io", "os", "re", "sys", "usb", "esp", "aes", "ssl", "tls"}
 # What a file, a class or an error of ours must not be called, for MicroPython finds a meaning in
-# it: its modules, what its compiler looks for, and what an exception has.
+# it: its modules (urandom is random), what its compiler looks for, and what an exception has.
 MEANT = frozenset(
-    "args array asyncio binascii bluetooth boot btree builtins bytecode cmath collections const"
-    " core cryptolib deflate dht ds18x20 errno esp esp32 espnow ffi framebuf function gc hashlib"
-    " heapq io jni json lwip machine main math micropython mip module mpy native neopixel"
-    " network ntptime onewire os platform ptr ptr16 ptr32 ptr8 random re requests select socket"
-    " ssl struct termios time tls uasyncio uctypes uint usys value vfs viper websocket".split())
+    "args array asyncio binascii bluetooth boot btree builtins bytecode cmath collections"
+    " const core cryptolib deflate dht ds18x20 errno esp esp32 espnow ffi framebuf"
+    " function gc hashlib heapq io jni json lwip machine main math micropython mip module"
+    " mpy native neopixel network ntptime onewire os platform ptr ptr16 ptr32 ptr8 random"
+    " re requests select socket ssl state struct sys termios time tls uasyncio uctypes uint"
+    " unittest urandom usys value vfs viper websocket".split())
 
 
 def spare_names(texts) -> list[str]:
@@ -97,8 +98,54 @@ def find_spellings(sources: dict[str, str], kept: list[str]) -> Spellings:
     # Names that only their module knows are respelled alike in every module.
     common = list(itertools.islice(fresh, max(map(len, private.values()), default=0)))
     ranked = sorted(shared, key=lambda word: (-uses[word], word))
-    return Spellings(dict(zip(ranked, fresh)),
+    attributes, variables = kinds_of_names(trees.values())
+    files = {part for name in sources for part in name.split(AT)[1:]}
+    borrowers = [word for word in ranked if word in attributes - variables - files]
+    owners = [word for word in ranked if word not in borrowers]
+    spelling = dict(zip(owners, fresh))
+    # An attribute may be called like a variable, or like a file that is named as no attribute.
+    lent = [name for name in sources if AT not in name and name not in BUILT_IN | MEANT]
+    lent += [spelling[word] for word in owners if word not in attributes and word not in files]
+    spelling |= dict(zip(borrowers, itertools.chain(lent, fresh)))
+    return Spellings(spelling,
                      {name: dict(zip(sorted(words), common)) for name, words in private.items()})
+
+
+def kinds_of_names(trees) -> tuple[set[str], set[str]]:
+    """Return the names that are attributes, and those that are looked up in a scope.
+
+    The latter include all of a class statement's own expressions: they see its methods.
+    """
+    attributes, variables = set(), set()
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                attributes.add(node.attr)
+            elif isinstance(node, ast.Name):
+                variables.add(node.id)
+            elif isinstance(node, (ast.arg, ast.keyword)):
+                variables.add(node.arg)
+            elif isinstance(node, ast.alias):
+                variables.update((node.name, node.asname))
+            elif isinstance(node, ast.ClassDef):
+                methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+                attributes.update(each.name for each in methods)
+                attributes.update(names_in_class_scope(node, methods))
+            elif isinstance(node, ast.ExceptHandler):
+                variables.add(node.name)
+        variables.update(each.name for each in tree.body
+                         if isinstance(each, (ast.FunctionDef, ast.ClassDef)))
+    return attributes, variables
+
+
+def names_in_class_scope(statement, methods):
+    """Give the names that a class statement looks up while it runs, in its own scope first."""
+    parts = [each for each in statement.body if each not in methods]
+    for method in methods:
+        parts += [*method.decorator_list, *method.args.defaults]
+        parts += [each for each in method.args.kw_defaults if each]
+    for part in parts:
+        yield from (node.id for node in ast.walk(part) if isinstance(node, ast.Name))
 
 
 def spellings():

@@ -31,8 +31,13 @@ class Overlays:
         if module is None or self._uses > USES_MAX:
             self._make_room()
         if module is None:
-            module = self._older.get(name) or self._load(name)
-            self._recent[name] = module
+            try:
+                module = self._bring(name)
+            except MemoryError:
+                # All that is not running, and their tables with it.
+                self.forget()
+                self.forget()
+                module = self._bring(name)
         return module
 
     def _make_room(self):
@@ -49,15 +54,13 @@ class Overlays:
         self._older, self._recent = self._recent, self._older
         gc.collect()
 
-    def _load(self, name):
-        try:
+    def _bring(self, name):
+        module = self._older.get(name)
+        if module is None:
             module = __import__(name)
-        except MemoryError:
-            self.forget()
-            self.forget()
-            module = __import__(name)
-        # Else it would stay for ever.
-        del sys.modules[name]
+            # Else it would stay for ever.
+            sys.modules.pop(name, None)
+        self._recent[name] = module
         return module
 
 

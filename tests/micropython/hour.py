@@ -128,8 +128,8 @@ def make(furniture):
     return board, node
 
 
-def answer(board, node, line, say):
-    """Let the node take a line of input; `say` takes its answer, piece by piece."""
+def take(board, node, line):
+    """Let the node take a line of input."""
     words = line.split()
     now_ms = board.now_ms = int(words[0])
     if len(words) > 1:
@@ -138,6 +138,10 @@ def answer(board, node, line, say):
         node.handle_timeout(now_ms)
     while node.next_event():
         pass
+
+
+def answer(node, say):
+    """Give the node's answer to `say`, piece by piece."""
     say(str(node.next_timeout_ms()))
     for datagram, _ in node.datagrams_to_send():
         say(" ")
@@ -149,8 +153,9 @@ def answer(board, node, line, say):
 def main(furniture):
     board, node = make(furniture)
     for line in sys.stdin:
+        take(board, node, line)
         say("@result ")
-        answer(board, node, line, say)
+        answer(node, say)
         say("\n")
 
 

@@ -165,3 +165,11 @@ def test_random_bytes_raise_only_protocol_errors():
                 decode(content_format, base, data)
 
             assert_only_protocol_errors(read, valid, 30)
+
+
+def test_values_that_are_made_to_their_type_leave_the_callers_list_as_it_was():
+    leaves = [((3416, 0, 3), Decimal(40, 0)), ((3416, 0, 5), False)]
+    before = list(leaves)
+    payload = lwm2m_content.encode(SENML_CBOR, (3416, 0), leaves, object_table.type_of)
+    assert leaves == before and leaves[0][1] is before[0][1]
+    assert cbor.decode(payload)[0][2] == 40

@@ -1,14 +1,16 @@
 """What is done to a node's sources before they are compiled changes no behaviour."""
 
+import ast
+
 from tools.inline_constants import inline
-from tools.shorten_names import shorten
+from tools.shorten_names import kinds_of_names, shorten
 
 NUMBERS = """
 '''Codes.'''
 LEFT, RIGHT = range(2)
 SIZE = 1 << 10
 LIMIT = SIZE * 2  # of both
-TEXT = "text"
+TEXT = "a longer text"
 USED_IN_TEXT = 5
 TABLE = (LEFT, LIMIT)
 """
@@ -30,6 +32,12 @@ def test_constant_stands_where_it_was_used():
     assert texts == {"codes": "pass\npass\n", "user": "pass\nz = (5) + 2 * (-5)\n"}
 
 
+def test_short_text_stands_where_it_was_used():
+    texts = inline({"codes": "FULL, REFUSED = 'full', 'it\\'s'\n",
+                    "user": "from codes import REFUSED\nz = REFUSED + 'x'\n"})
+    assert texts == {"codes": "pass\n", "user": "pass\nz = (\"it's\") + 'x'\n"}
+
+
 def test_constant_of_a_module_stands_where_it_was_used():
     texts = inline({"box.codes": "X = 1\n", "user": "from box import codes as c\nz = c.X, c.Y\n"})
     assert texts["user"] == "from box import codes as c\nz = (1), c.Y\n"
@@ -41,8 +49,8 @@ def test_constant_that_something_may_still_ask_for_stays():
     assert inline({"a": 'X = 1\nz = f"{X}"\n'})["a"] == 'X = 1\nz = f"{X}"\n'
 
 
-def test_name_that_is_bound_twice_or_is_no_number_is_no_constant():
-    text = 'X = 1\nX = 2\nY = True\nZ = "text"\nprint(X, Y, Z)\n'
+def test_name_that_is_bound_twice_or_is_neither_number_nor_short_text_is_no_constant():
+    text = 'X = 1\nX = 2\nY = True\nZ = "a longer text"\nprint(X, Y, Z)\n'
     assert inline({"a": text})["a"] == text
 
 
@@ -74,6 +82,28 @@ def test_names_that_may_be_spoken_of_stay():
     assert "distance" not in short and "Board" not in short
     for name in ("read_lux", "append", "store", "describe", "name"):
         assert name in short
+
+
+def test_attribute_may_be_called_like_a_variable_and_costs_no_name_more():
+    text = ("def measure(): return Meter().level\n"
+            "class Meter:\n    def __init__(self): self.level = 7\n")
+    short = shorten({"a": text}, [])["a"]
+    scope = {}
+    exec(short, scope)
+    functions = [value for name, value in scope.items() if callable(value)]
+    (measure,) = [each for each in functions if not isinstance(each, type)]
+    assert measure() == 7
+    (level,) = vars([each for each in functions if isinstance(each, type)][0]())
+    assert level in {"a", *scope}
+
+
+def test_name_that_a_class_statement_looks_up_is_not_that_of_its_method():
+    text = ("def size(): return 3\n"
+            "class Box:\n    def hold(self): return 'method'\n"
+            "    def f(self, count=size()): return count\n    fixed = size()\n")
+    attributes, variables = kinds_of_names([ast.parse(text)])
+    assert {"size", "count", "Box"} <= variables and "size" in attributes
+    assert {"hold", "f"} <= attributes - variables
 
 
 def test_private_names_of_two_modules_share_spellings():

@@ -1,5 +1,8 @@
 """Names that cost a node no heap, because the interpreter has them."""
 
+import subprocess
+from pathlib import Path
+
 from tests import debian
 from tools import interpreter_names
 from tools.shorten_names import MEANT, shorten, spare_names
@@ -26,6 +29,15 @@ def test_spare_name_means_nothing_to_the_code_or_to_python():
     assert "cosh" in spare
     assert not {"acos", "asin", "atan2", "abs", "print", "while", "value", "machine"} & set(spare)
     assert not MEANT & set(spare)
+
+
+def test_spare_name_is_no_module_of_the_interpreter():
+    program = "import sys\nfor name in sys.argv[1:]:\n" \
+              "    try:\n        __import__(name)\n        print(name)\n" \
+              "    except ImportError:\n        pass\n"
+    done = subprocess.run([debian.program("micropython-i386"), "-c", program, *spare_names([])],
+                          cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
 
 
 def test_names_are_respelled_as_names_that_cost_nothing():

@@ -186,6 +186,29 @@ def test_every_function_is_known_by_where_it_was(tmp_path):
         assert f"shapes {name}" in origins
 
 
+def test_constant_is_in_the_files_that_use_it_and_not_in_the_core(tmp_path):
+    text = ("NAMES = {'one': (1, 'a longer text')}\nOFTEN = ('in', 'the', 'core')\n"
+            "def f():\n    return NAMES['one'][0]\ndef g():\n    return NAMES['one'][1]\n"
+            "def often():\n    return OFTEN\ndef seldom():\n    return OFTEN\n")
+    main = "from a import f, g, often, seldom\nprint(f(), g(), often() is seldom())\n"
+    other = "from a import NAMES\ndef h():\n    return NAMES\n"
+    linked = Linked(tmp_path, {"a": text, "b": other},
+                    main + "from b import h\nprint(h())\n", ["a often"])
+    holders = [name for name, text in linked.files.items() if "a longer text" in text]
+    assert len(holders) == 2 and CORE not in holders
+    assert linked.holder("'the'") == CORE
+    assert linked.run() == ["1 a longer text True", "{'one': (1, 'a longer text')}"]
+
+
+def test_constant_that_a_call_makes_is_one(tmp_path):
+    text = ("class A:\n    pass\nNOTHING = A()\n"
+            "def f():\n    return NOTHING\n")
+    other = "from a import NOTHING\ndef g(x):\n    return x is NOTHING\n"
+    linked = Linked(tmp_path, {"a": text, "b": other},
+                    "from a import f\nfrom b import g\nprint(g(f()))\n")
+    assert linked.run() == ["True"]
+
+
 def test_code_larger_than_the_heap_runs_in_it(tmp_path):
     # Twenty functions of 4 KB, each of which calls the next but one, and that one another.
     texts = {f"a{n}": f"from a{n + 2} import f{n + 2}\ndef f{n}(depth):\n"
