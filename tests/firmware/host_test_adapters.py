@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 
 import pytest
 
@@ -147,3 +148,29 @@ def test_uptime_goes_on_when_the_ticks_wrap():
 def test_uptime_of_cpython_never_falls():
     uptime = Uptime()
     assert uptime.now_ms() <= uptime.now_ms()
+
+
+def test_what_was_appended_is_behind_what_was_there(tmp_path):
+    store = FileStore(str(tmp_path / "state"))
+    store.append("jm000000", b"\x01")
+    store.append("jm000000", b"\x02\x03")
+    assert FileStore(str(tmp_path / "state")).read("jm000000") == b"\x01\x02\x03"
+
+
+def test_a_new_file_is_durable_with_its_folder(tmp_path, monkeypatch):
+    store = FileStore(str(tmp_path / "state"))
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_mode))
+    store.append("jm000000", b"\x01")
+    assert [stat.S_ISDIR(mode) for mode in synced] == [False, True]
+    store.append("jm000000", b"\x02")
+    assert [stat.S_ISDIR(mode) for mode in synced[2:]] == [False]
+
+
+def test_keys_are_found_by_how_they_begin_and_unfinished_writes_are_none(tmp_path):
+    store = FileStore(str(tmp_path / "state"))
+    store.append("jm000000", b"\x01")
+    store.write("jm000001", b"\x01")
+    store.write("lost", b"\x01")
+    (tmp_path / "state" / "jm000002.new").write_bytes(b"")
+    assert sorted(store.keys("jm")) == ["jm000000", "jm000001"]

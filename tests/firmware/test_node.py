@@ -332,3 +332,29 @@ def test_a_time_that_no_format_can_carry_is_refused():
 
 def no_memory(*arguments):
     raise MemoryError
+
+
+def test_a_reboot_by_command_writes_what_waits_before_it_resets():
+    street = clocked()
+    street.node.journal._budget_ms = 1 << 40
+    street.is_down = True
+    report(street, POWER, 61)
+    assert not street.board.store.keys("jm")
+    street.is_down = False
+    street.request(coap.POST, "3/0/4")
+    street.answers["send"] = None
+    street.advance(4000)
+    assert street.board.resets == 1
+    again = Street(Board(store=street.board.store), is_registered=False)
+    assert [reading.value for reading in again.node.journal.oldest(False, 9, 999)] == [61]
+
+
+def test_an_alarm_is_on_flash_before_its_datagram_leaves():
+    street = clocked()
+    before = dict(street.board.store.entries)
+    street.node.clock.now_ms = street.now_ms
+    street.node.reporting.report(FAILURE, True)
+    assert street.board.store.entries == before
+    street.node.handle_timeout(street.now_ms)
+    assert street.board.store.keys("ja")
+    assert street.node.datagrams_to_send()

@@ -224,3 +224,64 @@ def test_ranges_are_written_in_the_order_of_the_records():
     assert render_sequences([5]) == "5"
     assert render_sequences([]) == ""
     assert render([(7, 12, 16, "full"), (7, 20, 20, "refused")]) == "12-16:full,20:refused"
+
+
+def fill(bench):
+    """Take more measurements than the journal holds: its four segments of two each."""
+    bench.board.journal_segments = 4
+    for _ in range(10):
+        bench.report(POWER, "x" * 900)
+
+
+def test_losses_are_told_until_the_gateway_knows():
+    bench = Bench()
+    fill(bench)
+    assert bench.sent(1000)["/42800/0/3"] == "1-2:full"
+    bench.reporting.receive_failure(1000)
+    assert bench.sent(20000)["/42800/0/3"] == "1-2:full"
+    bench.reporting.receive_response(coap.CHANGED, 20000)
+    assert "/42800/0/3" not in bench.sent(30000)
+
+
+def test_where_nothing_waits_a_pack_without_readings_tells_the_losses():
+    bench = Bench()
+    bench.journal.losses.add(6, 3, 4, "full")
+    bench.report(POWER, 60)
+    bench.send(1000)
+    bench.reporting.receive_response(coap.CHANGED, 1000)
+    assert bench.sent(1000) == {
+        "/42800/0/0": 6, "/42800/0/1": "", "/42800/0/2": 3, "/42800/0/3": "3-4:full",
+        "/42800/0/4": 4, "/42800/0/5": 6}
+    bench.reporting.receive_response(coap.CHANGED, 1000)
+    assert bench.reporting.due_ms() is None
+    assert bench.journal.is_empty()
+
+
+def test_at_most_four_losses_go_with_a_pack_and_the_rest_with_the_next():
+    bench = Bench()
+    for number in range(6):
+        bench.journal.losses.add(7, 10 + number * 2, 10 + number * 2, "full")
+    assert bench.sent(1000)["/42800/0/3"] == "10:full,12:full,14:full,16:full"
+    bench.reporting.receive_response(coap.CHANGED, 1000)
+    assert bench.sent(1000)["/42800/0/3"] == "18:full,20:full"
+
+
+def test_readings_without_numbers_go_without_the_journals_records():
+    bench = Bench()
+    bench.journal.boot = None
+    bench.board.store.write = fail_to_write
+    bench.report(POWER, 60)
+    assert list(bench.sent(1000)) == ["/3418/0/4"]
+    bench.reporting.receive_response(coap.CHANGED, 1000)
+    assert bench.journal.is_empty()
+
+
+def test_readings_of_an_earlier_boot_whose_clock_was_never_known_have_no_time():
+    bench = Bench(is_clock_set=False)
+    bench.report(POWER, 60)
+    again = Bench(store=bench.board.store)
+    assert again.send(1000)[5].time is None
+
+
+def fail_to_write(key, data):
+    raise OSError(5)
