@@ -103,7 +103,7 @@ def test_shutdown_sends_what_is_held_before_it_deregisters():
     street.settle()
     assert street.names()[-1] == "deregister"
     assert street.names().count("send") >= 2
-    assert len(street.node.queue) == 0
+    assert street.node.journal.is_empty()
 
 
 def test_a_stopped_node_takes_no_readings_and_wants_no_calls():
