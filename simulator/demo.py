@@ -2,26 +2,24 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
-import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from firmware.timezone import Timezone
 from gateway.cli.connection import ApiError
 from gateway.clock import ScaledClock
 from gateway.service import DATABASE
-from simulator.child_process import ProcessError
 from simulator.city_file import CityFile, stored_readings
 from simulator.demo_screen import ChainPicture, Screen
 from simulator.gateway_process import GatewayProcess
 from simulator.live_fleet import LiveFleet, StreetPlan
 from simulator.ports import free_port
+from simulator.real_run import carry_out
 from simulator.result import Result, checks_of
-from simulator.result_screen import print_summary
-from simulator.run_folder import STDOUT, check_places, folder_of
+from simulator.run_folder import check_places
 from simulator.world import sun
 from simulator.world.places import ANGERS, ANGERS_TIMEZONE
 
@@ -68,25 +66,9 @@ async def run(settings: DemoSettings) -> int:
 
     Raises RunRefused before anything has begun.
     """
-    started_s = time.monotonic()
     check_places(settings.keep, (settings.json_path, settings.picture_path))
-    # Both end it as Ctrl-C does: the gateway goes too.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, asyncio.current_task().cancel)
-    with folder_of(settings.keep, "faubourg-demo-") as folder:
-        try:
-            result = await _street_life(settings, folder)
-        except ProcessError as error:
-            print(f"faubourg-sim: {error}", file=sys.stderr)
-            return 1
-        result = result.with_wall_s(time.monotonic() - started_s)
-    is_json_shown = settings.json_path == STDOUT
-    print_summary(result, is_json_shown)
-    if is_json_shown:
-        print(result.to_json(), end="")
-    elif settings.json_path:
-        Path(settings.json_path).write_text(result.to_json(), encoding="utf-8")
-    return 0 if result.is_ok else 1
+    return await carry_out(
+        partial(_street_life, settings), "demo", settings.keep, settings.json_path)
 
 
 def _start_of_evening() -> int:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.columns import Columns
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from simulator.demo_picture import svg_of
+from simulator.live_screen import LiveScreen
 
 PACKS_SHOWN_PER_KIND = 3
 WIDTH, NARROW_WIDTH = 97, 79
@@ -64,52 +64,24 @@ class ShownPack:
     readings: str
 
 
-class Screen:
-    """Shows the street live on a terminal; elsewhere prints a line now and then."""
-
-    LINE_EVERY_S = 5
+class Screen(LiveScreen):
+    """Shows the street."""
 
     def __init__(self, title: str) -> None:
-        self._title = title
-        self._console = Console(stderr=True)
-        self._live = Live(console=self._console, auto_refresh=False, transient=False)
-        self._next_line_s = 0.0
+        super().__init__(title)
         self._last: Group | None = None
-
-    def __enter__(self) -> "Screen":
-        if self._console.is_terminal:
-            self._live.start()
-        else:
-            self.say(self._title)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def say(self, text: str) -> None:
-        """Print a line above the picture."""
-        self._console.print(text, highlight=False, soft_wrap=True)
 
     def show(self, progress: float, street: StreetPicture, chain: ChainPicture,
              latest: list[ShownPack]) -> None:
         """Show this moment."""
-        width = WIDTH if self._console.width >= WIDTH else NARROW_WIDTH
-        self._last = draw(self._title, progress, street, chain, self._that_fit(latest), width)
-        if self._console.is_terminal:
-            self._live.update(self._last, refresh=True)
-        elif time.monotonic() >= self._next_line_s:
-            self._next_line_s = time.monotonic() + self.LINE_EVERY_S
-            self.say(f"{_clock(street.local_time_s)}  "
-                     f"{chain.registered}/{chain.nodes} registered, "
-                     f"{street.lamps_lit}/{street.lamps} lamps lit, "
-                     f"{street.bays_occupied}/{street.bays} bays taken; readings: "
-                     f"{chain.readings_taken} taken, {chain.readings_stored} stored, "
-                     f"{chain.readings_delivered} delivered")
+        width = WIDTH if self.console.width >= WIDTH else NARROW_WIDTH
+        self._last = draw(self.title, progress, street, chain, self._that_fit(latest), width)
+        self.update(self._last, lambda: _line(street, chain))
 
     def _that_fit(self, latest: list[ShownPack]) -> list[ShownPack]:
         """Return as many packs as the terminal has lines for, of every furniture in turn."""
-        count = max(3, self._console.height - LINES_ABOVE_PACKS)
-        if not self._console.is_terminal or len(latest) <= count:
+        count = max(3, self.console.height - LINES_ABOVE_PACKS)
+        if not self.console.is_terminal or len(latest) <= count:
             return latest
         step = len(latest) / count
         return [latest[int((index + 1) * step) - 1] for index in range(count)]
@@ -117,6 +89,15 @@ class Screen:
     def save(self, path: str) -> None:
         """Write the picture that was shown last to `path`, as SVG."""
         Path(path).write_text(svg_of(self._last), encoding="utf-8")
+
+
+def _line(street: StreetPicture, chain: ChainPicture) -> str:
+    return (f"{_clock(street.local_time_s)}  "
+            f"{chain.registered}/{chain.nodes} registered, "
+            f"{street.lamps_lit}/{street.lamps} lamps lit, "
+            f"{street.bays_occupied}/{street.bays} bays taken; readings: "
+            f"{chain.readings_taken} taken, {chain.readings_stored} stored, "
+            f"{chain.readings_delivered} delivered")
 
 
 def draw(title: str, progress: float, street: StreetPicture, chain: ChainPicture,

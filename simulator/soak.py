@@ -6,8 +6,6 @@ moments one of the three processes gets SIGKILL and, with it, a drawn node loses
 
 import asyncio
 import random
-import signal
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +16,12 @@ from gateway.rows import Lane, lane_of
 from gateway.service import DATABASE
 from protocol import lwm2m_path, object_table
 from simulator import soak_kills
-from simulator.child_process import ProcessError
 from simulator.city_file import stored_readings
 from simulator.city_table import Arrival, CityTable
 from simulator.live_fleet import LiveFleet, StreetPlan
+from simulator.real_run import carry_out
 from simulator.result import Check, Result, checks_of
-from simulator.result_screen import print_summary
-from simulator.run_folder import STDOUT, RunRefused, check_places, folder_of
+from simulator.run_folder import RunRefused, check_places
 from simulator.soak_chain import Chain, find_mosquitto
 from simulator.soak_kills import Kill
 from simulator.soak_screen import SoakPicture, SoakScreen
@@ -58,28 +55,12 @@ async def run(settings: SoakSettings) -> int:
 
     Raises RunRefused before anything has begun.
     """
-    started_s = time.monotonic()
     check_places(settings.keep, (settings.json_path,))
     mosquitto = find_mosquitto()
     if mosquitto is None:
         raise RunRefused("mosquitto is not on this machine: install it, or run 'make setup'")
-    # Both end it as Ctrl-C does: the processes go too.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, asyncio.current_task().cancel)
-    with folder_of(settings.keep, "faubourg-soak-") as folder:
-        try:
-            result = await Soak(settings, folder, mosquitto).run()
-        except ProcessError as error:
-            print(f"faubourg-sim: {error}", file=sys.stderr)
-            return 1
-        result = result.with_wall_s(time.monotonic() - started_s)
-    is_json_shown = settings.json_path == STDOUT
-    print_summary(result, is_json_shown)
-    if is_json_shown:
-        print(result.to_json(), end="")
-    elif settings.json_path:
-        Path(settings.json_path).write_text(result.to_json(), encoding="utf-8")
-    return 0 if result.is_ok else 1
+    return await carry_out(lambda folder: Soak(settings, folder, mosquitto).run(), "soak",
+                           settings.keep, settings.json_path)
 
 
 class Soak:

@@ -1,14 +1,14 @@
 """The soak's live picture: three processes that are killed, and the readings that survive it."""
 
-import time
 from dataclasses import dataclass
 
 from rich import box
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from simulator.live_screen import LiveScreen
 
 COLOURS = {"runs": "green", "down": "yellow", "ended": "red"}
 BAR_WIDTH = 60
@@ -29,38 +29,12 @@ class SoakPicture:
     delivered: int
 
 
-class SoakScreen:
-    """Shows the soak live on a terminal; elsewhere prints a line now and then."""
-
-    LINE_EVERY_S = 5
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._console = Console(stderr=True)
-        self._live = Live(console=self._console, auto_refresh=False, transient=False)
-        self._next_line_s = 0.0
-
-    def __enter__(self) -> "SoakScreen":
-        if self._console.is_terminal:
-            self._live.start()
-        else:
-            self.say(self._title)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def say(self, text: str) -> None:
-        """Print a line above the picture."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+class SoakScreen(LiveScreen):
+    """Shows the soak."""
 
     def show(self, picture: SoakPicture) -> None:
         """Show this moment."""
-        if self._console.is_terminal:
-            self._live.update(_draw(self._title, picture), refresh=True)
-        elif time.monotonic() >= self._next_line_s:
-            self._next_line_s = time.monotonic() + self.LINE_EVERY_S
-            self.say(_line(picture))
+        self.update(_draw(self.title, picture), lambda: _line(picture))
 
 
 def _line(picture: SoakPicture) -> str:
