@@ -270,7 +270,7 @@ def test_silent_nodes_hold_up_nobody(tmp_path):
                     await node.register(f"dead{number}", links=b"</9/0>")
             waiting = [
                 asyncio.ensure_future(
-                    gateway.operate(f"dead{number}", Operation("read", (3,), timeout_s=25))
+                    gateway.operate(f"dead{number}", Operation("read", (3,), timeout_s=90))
                 )
                 for number in range(60)
             ]
