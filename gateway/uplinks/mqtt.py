@@ -100,10 +100,12 @@ class MqttUplink:
 
     async def run(self) -> None:
         """Connect and serve for ever."""
-        failures = 0
+        failures, is_resuming = 0, False
         while True:
             try:
-                await self._pump.open()
+                if not is_resuming:
+                    self._readings.forget()
+                    await self._pump.open()
                 self._connection = await self._connect(
                     self._settings, self._client_id(), self._gateway_state("offline")
                 )
@@ -111,6 +113,7 @@ class MqttUplink:
                 self._pump.troubles.end()
                 await self._serve(self._connection)
             except (MqttError, StoreError) as error:
+                is_resuming = isinstance(error, MqttError) and self._readings.outlives_connection
                 self._state = str(error)
                 self._pump.counters["connections failed"] += 1
                 self._pump.troubles.begin("uplink_lost", str(error))

@@ -69,10 +69,19 @@ class ReadingSender:
         self._credit = 0.0
         self._credit_ms = 0
 
-    def begin(self, connection: MqttConnection) -> None:
-        """Forget the last connection; what comes now may be answered, whatever was refused."""
-        self._connection = connection
+    @property
+    def outlives_connection(self) -> bool:
+        """Return whether what is under way may yet be acknowledged on the next connection."""
+        return self._waits_for_consumer
+
+    def forget(self) -> None:
+        """Forget what is under way: the pump reads it anew."""
         self._under_way.clear()
+
+    def begin(self, connection: MqttConnection) -> None:
+        """Begin anew on a connection; what comes now may be answered, whatever was refused."""
+        self._connection = connection
+        self._under_way.resume(self._now_ms())
         self._refusals_in_a_row = self._not_before_ms = self._round = 0
         self._probes = self._probe_ms = 0
         self._unanswered = 0
@@ -171,7 +180,7 @@ class ReadingSender:
     ) -> None:
         """Take the PUBACK of a message."""
         if done.cancelled() or done.exception() is not None or connection is not self._connection:
-            # The connection is over, and with it this window: the readings are read anew.
+            # The connection is over: its readings go again on the next one.
             self._pump.counters["packs without answer"] += 1
             return
         self._unanswered -= 1

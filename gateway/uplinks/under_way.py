@@ -99,8 +99,19 @@ class UnderWay:
                 whole.append(sent)
         return whole, is_known
 
+    def resume(self, now_ms: int) -> None:
+        """Make all of it overdue: the connection is over that it was published on.
+
+        It stays under way, since the consumer may have it: what it acknowledged to the last
+        connection comes with the next, and on a line that soon breaks again no sooner.
+        """
+        for entries in self._by_node.values():
+            for sent in entries:
+                sent.repeats = 0
+                self.expect(sent, now_ms)
+
     def clear(self) -> None:
-        """Forget all: a connection is over, and what it left open is read anew."""
+        """Forget all: it is read anew."""
         self._by_node.clear()
         self._due.clear()
         self._count = 0

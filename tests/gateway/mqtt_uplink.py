@@ -15,7 +15,7 @@ from gateway.uplinks.mqtt import MqttUplink
 from gateway.uplinks.pump import Pump
 from tests.gateway.uplink_rows import EPOCH, TIME_MS
 
-LIMIT_S = 300
+LIMIT_S = 120
 GATEWAY = "gw/1"
 
 

@@ -112,6 +112,17 @@ def test_only_the_last_time_of_a_pack_counts():
     assert core.take_overdue(5099) is sent and len(core._due) == 0
 
 
+def test_what_a_lost_connection_left_open_goes_again_in_its_order_and_may_be_acknowledged():
+    core = UnderWay()
+    first, second = core.add(WINDOW, pack(1), EPOCH), core.add(WINDOW, pack(2), EPOCH)
+    core.expect(first, 900)
+    first.repeats = 5
+    core.resume(100)
+    assert core.take_overdue(100) is first and first.repeats == 1
+    assert whole(core, named("2")) == [(2,)]
+    assert core.take_overdue(999) is None and second.due_ms is None
+
+
 def test_pack_that_is_not_under_way_any_more_is_never_overdue():
     core = UnderWay()
     sent = core.add(WINDOW, pack(1), EPOCH)

@@ -81,6 +81,29 @@ def test_consumer_that_says_nothing_is_asked_ever_more_rarely(tmp_path):
     assert seconds[4:] == [5, 10, 20, 40, 80, 140]
 
 
+def test_acknowledgement_of_what_the_last_connection_carried_counts_before_anything_is_sent(
+    tmp_path,
+):
+    # On a line that breaks at once after each connect nothing else would ever count.
+    async def scenario(store):
+        await store.commit_pack([row(1, "lamp")], urgent=True)
+        pump, line = Pump("city", store, lambda: TIME_MS), Line()
+        await pump.open()
+        settings = MqttSettings(url="mqtt://broker", ack="application")
+        sender = ReadingSender(settings, "gw", pump, HandClock(), lambda: 1.0)
+        sender.begin(line)
+        task = asyncio.ensure_future(sender.run())
+        while not line.published:
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        sender.begin(Line())
+        sender.acknowledged(b'{"acks": [{"node": "lamp", "id": "1:1"}]}')
+        return pump.counters["readings delivered"], pump.is_behind
+
+    assert run(tmp_path / "store.db", scenario, InlineExecutor) == (1, False)
+
+
 def test_window_counts_what_the_consumer_has_not_acknowledged_not_the_broker_s_maximum(tmp_path):
     waiting = moments(tmp_path, Line(), 60, 2, ack="application", window=50)
     assert len(waiting) == 50
