@@ -23,7 +23,7 @@ DEVICE = PURE | HARDWARE | frozenset(
     ("errno", "esp32", "gc", "micropython", "os", "select", "sys"))
 HOST = frozenset(sys.stdlib_module_names)
 GATEWAY_PACKAGES = frozenset(
-    ("aiocoap", "aiohttp", "apsw", "cbor2", "click", "msgspec", "paho", "rich"))
+    ("aiocoap", "aiohttp", "apsw", "cbor2", "click", "cryptography", "msgspec", "paho", "rich"))
 
 # Generated for people's eyes, and in no node's image.
 HOST_ONLY = frozenset(("protocol/object_names.py",))
