@@ -61,6 +61,15 @@ class Management(_Table):
     group: Annotated[str, Meta(description="a group of this machine, or nothing")] = ""
 
 
+class Keys(_Table):
+    """`[keys]`: the nodes' keys, how they are numbered and what they are sealed under."""
+
+    id_prefix: Annotated[
+        str, Meta(pattern=r"^[0-9a-f]{4}$", description="4 hex digits in lower case")
+    ] = "0000"
+    key_file: OptionalPath = ""  # "": keys.key in the data folder
+
+
 class Commit(_Table):
     """`[commit]`: how long an acknowledgement may wait for its commit."""
 
@@ -156,6 +165,7 @@ class Settings(_Table):
     gateway: Gateway
     scaled_time: ScaledTime | None = None
     management: Management = Management()
+    keys: Keys = Keys()
     commit: Commit = Commit()
     limits: Limits = Limits()
     buffer: Buffer = Buffer()
@@ -257,9 +267,11 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
             password_file = absolute(uplink.password_file)
             uplinks[name] = replace(uplink, password_file=password_file, tls=tls)
     socket = absolute(settings.management.socket) or absolute("faubourg.sock", Path(data))
+    key_file = absolute(settings.keys.key_file) or absolute("keys.key", Path(data))
     return replace(
         settings,
         gateway=replace(settings.gateway, data=data),
+        keys=replace(settings.keys, key_file=key_file),
         management=replace(settings.management, socket=socket),
         uplink=uplinks,
     )

@@ -48,6 +48,7 @@ def test_annotated_schema_shows_the_defaults():
     shown = load(SCHEMA)
     plain = parse(LEAST, HERE)
     assert (shown.management.group, shown.commit, shown.limits) == ("", plain.commit, plain.limits)
+    assert shown.keys.id_prefix == plain.keys.id_prefix
     assert shown.uplink["file"].keep == FileUplink().keep
     default = parse(MQTT, HERE).uplink["city"]
     for key in ("ack", "keepalive_s", "session_expiry_s", "window", "messages_per_s"):
@@ -58,6 +59,7 @@ def test_least_file_gives_one_file_uplink_and_paths_in_the_data_folder():
     settings = parse(LEAST, HERE)
     assert settings.uplink == {"file": FileUplink(path="/etc/faubourg/data/readings.jsonl")}
     assert settings.management.socket == "/etc/faubourg/data/faubourg.sock"
+    assert settings.keys.key_file == "/etc/faubourg/data/keys.key"
     assert settings.gateway.listen == "127.0.0.1:5683"
 
 
@@ -69,6 +71,12 @@ def test_paths_start_at_the_folder_of_the_file(tmp_path):
 def test_oscore_is_the_default_and_this_release_says_that_it_has_none():
     text = refusal('[gateway]\nid = "g"\ndata = "data"\n')
     assert "gateway.security" in text and '"none"' in text
+
+
+@pytest.mark.parametrize("written", ["000", "00000", "00G0", "00A0", "0 00", ""])
+def test_prefix_of_ids_is_four_hex_digits(written):
+    text = refusal(LEAST + f'[keys]\nid_prefix = "{written}"\n')
+    assert "keys.id_prefix" in text and "4 hex digits" in text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""Files that only their owner may read: made as such, and refused where others may read them."""
+
+import os
+import stat
+from pathlib import Path
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class NotPrivate(Exception):
+    """A file that others may read; the text says what to do."""
+
+
+def read(path: str | Path) -> bytes:
+    """Return what is in the file at `path`.
+
+    Raises NotPrivate where its group or others may do anything with it, else OSError.
+    """
+    with open(path, "rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if mode & OTHERS:
+            raise NotPrivate(f"{path} has mode {mode:04o}: others than its owner can reach it. "
+                             f"Do 'chmod 600 {path}'; if others may have read it, use new keys")
+        return file.read()
+
+
+def write_new(path: str | Path, data: bytes) -> None:
+    """Write a file, mode 0600, that is there whole and durable, or not at all.
+
+    Raises FileExistsError where the name is taken, else OSError.
+    """
+    path = Path(path)
+    # A name of its own: what an earlier attempt left behind is in nobody's way.
+    part = path.with_name(f"{path.name}.{os.urandom(8).hex()}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            # A wider file mode may come from the folder's access control list.
+            os.fchmod(file.fileno(), 0o600)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # Unlike a rename, a link never takes another file's place.
+        os.link(part, path)
+    finally:
+        os.unlink(part)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
