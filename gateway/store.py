@@ -10,7 +10,6 @@ from concurrent.futures import Executor
 from typing import TypeVar
 
 from gateway import (
-    store_commands,
     store_damage,
     store_explain,
     store_nodes,
@@ -24,8 +23,6 @@ from gateway import (
 from gateway.ledger import Statement
 from gateway.rows import (
     Backlog,
-    CommandRow,
-    IncidentRow,
     Lane,
     NodeRow,
     ObservationRow,
@@ -39,6 +36,7 @@ from gateway.store_database import StoreError
 from gateway.store_executors import InlineExecutor, one_thread
 from gateway.store_explain import BootStory, Shed
 from gateway.store_file import StoreFile
+from gateway.store_records import Records
 from gateway.store_replays import Replay
 from gateway.store_selection import Selection
 from gateway.store_shed import Shedding
@@ -52,7 +50,7 @@ T = TypeVar("T")
 SET_ASIDE_TRIES_MAX = 3
 
 
-class Store:
+class Store(Records):
     """Nodes, readings, cursors, ledger, commands, counters and incidents in the file `path`.
 
     `unix_ms()` dates what the store itself finds out; without it the time of opening does.
@@ -316,55 +314,6 @@ class Store:
     async def observations(self) -> list[ObservationRow]:
         """Return what is to be observed, by endpoint name and path."""
         return await self._read(store_nodes.all_observations)
-
-    async def add_command(self, row: CommandRow) -> CommandRow:
-        """Store a new command and return it; or return the stored one that has its id."""
-        return await self._write(store_commands.add, row)
-
-    async def save_command(self, row: CommandRow) -> None:
-        """Add or replace a command."""
-        await self._write(store_commands.save, row)
-
-    async def command(self, command_id: str) -> CommandRow | None:
-        """Return the command of that id."""
-        return await self._read(store_commands.one, command_id)
-
-    async def commands(self, limit: int) -> list[CommandRow]:
-        """Return the newest `limit` commands, newest first."""
-        return await self._read(store_commands.recent, limit)
-
-    async def unfinished_commands(self) -> list[CommandRow]:
-        """Return the commands that are queued or sent, oldest first."""
-        return await self._read(store_commands.unfinished)
-
-    async def unreported_commands(self, origin: str, limit: int) -> list[CommandRow]:
-        """Return finished commands whose result the uplink `origin` has yet to pass on."""
-        return await self._read(store_commands.unreported, origin, limit)
-
-    async def mark_reported(self, command_id: str) -> None:
-        """Note that a command's result was passed on."""
-        await self._write(store_commands.mark_reported, command_id, wait_ms=self._measurement_ms)
-
-    async def delete_finished_commands(self, before_ms: int, limit: int) -> int:
-        """Delete up to `limit` commands that ended before `before_ms`; return how many."""
-        return await self._write(store_commands.delete_finished, before_ms, limit)
-
-    async def add_counts(self, counts: dict[str, int]) -> None:
-        """Add to counters that last over restarts."""
-        work = dict(counts)
-        await self._write(store_commands.add_counts, work, wait_ms=self._measurement_ms)
-
-    async def counts(self) -> dict[str, int]:
-        """Return the counters that last over restarts."""
-        return await self._read(store_commands.all_counts)
-
-    async def add_incident(self, row: IncidentRow) -> None:
-        """Note something an operator should know; the newest 10,000 are kept."""
-        await self._write(store_commands.add_incident, row, wait_ms=self._measurement_ms)
-
-    async def incidents(self, limit: int) -> list[IncidentRow]:
-        """Return the newest `limit` incidents, newest first."""
-        return await self._read(store_commands.recent_incidents, limit)
 
     async def _write(
         self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None

@@ -1,0 +1,72 @@
+"""What the store keeps besides nodes and readings: commands, counters, incidents."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from gateway import store_commands
+from gateway.rows import CommandRow, IncidentRow
+
+T = TypeVar("T")
+
+
+class Records:
+    """A part of `Store`, which says how it reads and writes."""
+
+    _measurement_ms: int
+
+    async def add_command(self, row: CommandRow) -> CommandRow:
+        """Store a new command and return it; or return the stored one that has its id."""
+        return await self._write(store_commands.add, row)
+
+    async def save_command(self, row: CommandRow) -> None:
+        """Add or replace a command."""
+        await self._write(store_commands.save, row)
+
+    async def command(self, command_id: str) -> CommandRow | None:
+        """Return the command of that id."""
+        return await self._read(store_commands.one, command_id)
+
+    async def commands(self, limit: int) -> list[CommandRow]:
+        """Return the newest `limit` commands, newest first."""
+        return await self._read(store_commands.recent, limit)
+
+    async def unfinished_commands(self) -> list[CommandRow]:
+        """Return the commands that are queued or sent, oldest first."""
+        return await self._read(store_commands.unfinished)
+
+    async def unreported_commands(self, origin: str, limit: int) -> list[CommandRow]:
+        """Return finished commands whose result the uplink `origin` has yet to pass on."""
+        return await self._read(store_commands.unreported, origin, limit)
+
+    async def mark_reported(self, command_id: str) -> None:
+        """Note that a command's result was passed on."""
+        await self._write(store_commands.mark_reported, command_id, wait_ms=self._measurement_ms)
+
+    async def delete_finished_commands(self, before_ms: int, limit: int) -> int:
+        """Delete up to `limit` commands that ended before `before_ms`; return how many."""
+        return await self._write(store_commands.delete_finished, before_ms, limit)
+
+    async def add_counts(self, counts: dict[str, int]) -> None:
+        """Add to counters that last over restarts."""
+        work = dict(counts)
+        await self._write(store_commands.add_counts, work, wait_ms=self._measurement_ms)
+
+    async def counts(self) -> dict[str, int]:
+        """Return the counters that last over restarts."""
+        return await self._read(store_commands.all_counts)
+
+    async def add_incident(self, row: IncidentRow) -> None:
+        """Note something an operator should know; the newest 10,000 are kept."""
+        await self._write(store_commands.add_incident, row, wait_ms=self._measurement_ms)
+
+    async def incidents(self, limit: int) -> list[IncidentRow]:
+        """Return the newest `limit` incidents, newest first."""
+        return await self._read(store_commands.recent_incidents, limit)
+
+    async def _write(
+        self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None
+    ) -> T:
+        raise NotImplementedError
+
+    async def _read(self, work: Callable[..., T], *arguments: object) -> T:
+        raise NotImplementedError
