@@ -16,7 +16,7 @@ FUNCTION_LINES_MAX = 60
 BANNED_FILE_NAMES = ("manager", "helper", "helpers", "util", "utils", "common", "base")
 
 OURS = frozenset(PYTHON_FOLDERS)
-HARDWARE = frozenset(("machine", "network", "socket", "time"))
+HARDWARE = frozenset(("cryptolib", "machine", "network", "socket", "time"))
 PURE = frozenset(("binascii", "hashlib", "json", "struct"))
 # What an adapter or a board's main.py may name besides: all of it is on every MicroPython.
 DEVICE = PURE | HARDWARE | frozenset(
