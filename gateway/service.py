@@ -2,19 +2,15 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
-import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from importlib.metadata import version
 from pathlib import Path as FilePath
-from random import Random, SystemRandom
+from random import Random
 
-from gateway import api, fleet_view, settings_check, status
-from gateway import settings as gateway_settings
+from gateway import fleet_view, status
 from gateway.buffer import Buffer
 from gateway.clock import Clock
 from gateway.coap_content import Path
@@ -28,12 +24,9 @@ from gateway.composition import (
     StateReports,
     UplinkBuilder,
     Uplinks,
-    clock_of,
     disk_free,
     listen_error,
-    locked,
     peer_of,
-    transport_of,
 )
 from gateway.fleet_view import LatestReadings, NodeView
 from gateway.housekeeping import Housekeeping
@@ -54,11 +47,6 @@ from gateway.uplinks.mqtt import MqttUplink
 
 DATABASE = "faubourg.db"
 TICK_MAX_S = 60.0
-GC_THRESHOLDS = (10_000, 50, 1000)
-"""A full collection of a loaded gateway stalls the event loop: rarer, since little is cyclic."""
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-LOG_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"  # ISO 8601: local time with its zone
 
 log = logging.getLogger("gateway")
 
@@ -350,40 +338,3 @@ class Gateway:
         if next_ms is None:
             return TICK_MAX_S
         return min(max(next_ms - self._now_ms(), 1) / 1000, TICK_MAX_S)
-
-
-def run(settings_path: str) -> None:
-    """Run a gateway until SIGTERM or SIGINT. Raises SettingsError and StartError."""
-    settings = gateway_settings.load(settings_path)
-    settings_check.check(settings)
-    level = settings.gateway.log_level.upper()
-    logging.basicConfig(level=level, stream=sys.stderr, format=LOG_FORMAT,
-                        datefmt=LOG_TIME_FORMAT)
-    # What peers do wrong is said once a minute by the parts that refuse it.
-    logging.getLogger("gateway.coap").setLevel(max(logging.WARNING, logging.getLevelName(level)))
-    gc.set_threshold(*GC_THRESHOLDS)
-    with locked(settings.gateway.data):
-        asyncio.run(_serve(settings))
-
-
-async def _serve(settings: Settings) -> None:
-    gateway = Gateway(
-        settings,
-        transport=transport_of(settings),
-        clock=clock_of(settings),
-        random=SystemRandom(),
-    )
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    await gateway.start()
-    try:
-        management = settings.management
-        async with api.serving(gateway, management.socket, management.group):
-            gc.freeze()
-            log.info("gateway %s listens on %s", settings.gateway.id, settings.gateway.listen)
-            await stopping.wait()
-            log.info("stopping")
-    finally:
-        await gateway.stop()

@@ -15,12 +15,12 @@ def run(config: str | None) -> None:
     \b
     faubourg run --config gateway.toml
     """
-    from gateway import service
+    from gateway import process
     from gateway.settings import SettingsError
 
     try:
-        service.run(_named(config))
-    except (SettingsError, service.StartError) as error:
+        process.run(_named(config))
+    except (SettingsError, process.StartError) as error:
         click.echo(f"faubourg: {error}", err=True)
         click.get_current_context().exit(2 if isinstance(error, SettingsError) else 1)
 

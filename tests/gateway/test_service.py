@@ -8,7 +8,7 @@ import cbor2
 import pytest
 from aiocoap import DELETE, POST
 
-from gateway import service
+from gateway import process
 from gateway.commands import Request
 from gateway.composition import StartError, locked
 from gateway.operations import BUSY, Operation, OperationFailed
@@ -315,7 +315,7 @@ def test_unknown_group_stops_the_start_with_its_key(tmp_path):
         '[management]\ngroup = "no-such-group"\n'
     )
     with pytest.raises(SettingsError, match='management.group = "no-such-group": allowed'):
-        service.run(path)
+        process.run(path)
 
 
 def test_operation_whose_turn_never_came_puts_no_node_to_sleep(tmp_path):

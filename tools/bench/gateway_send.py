@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from random import SystemRandom
 
-from gateway import service, settings
+from gateway import process, service, settings
 from gateway.coap_context import CoapContext
 from gateway.coap_server import GatewayResource, Incoming
 from gateway.coap_transport import UdpTransport
@@ -158,7 +158,7 @@ def serve(name: str, folder: str) -> None:
     """Run one of the servers until the process ends."""
     if name == "aiocoap":
         asyncio.run(serve_aiocoap())
-    gc.set_threshold(*service.GC_THRESHOLDS)
+    gc.set_threshold(*process.GC_THRESHOLDS)
     if name == "coap":
         asyncio.run(serve_part(CoapOnly()))
     if name == "decoding":
