@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from typing import TypeVar
 
 from gateway import (
+    store_copy,
     store_damage,
     store_explain,
     store_nodes,
@@ -221,6 +222,10 @@ class Store(Records):
     async def verify(self) -> StoreCheck:
         """Check the whole file and every row's checksum; nothing is changed."""
         return await self._read_apart(store_verify.verify)
+
+    async def copy_to(self, path: str) -> None:
+        """Write all that is stored now to a new file at `path`, mode 0600."""
+        await self._read_apart(store_copy.copy, path)
 
     async def size(self) -> StoreSize:
         """Return what the store takes on the disk."""
