@@ -53,7 +53,7 @@ def decode(value):
     piv = value[1:end] if end > 1 else None
     if not flags or flags & _RESERVED or end > 1 + PIV_LENGTH_MAX or len(value) > _LENGTH_MAX:
         raise DecodeError("OSCORE option: flags or length")
-    if end > 2 and value[1] == 0:
+    if end > 2 and value[1:2] == b"\0":
         raise DecodeError("OSCORE option: Partial IV with leading zeros")
     kid_context = kid = None
     if flags & _KID_CONTEXT and end < len(value):
