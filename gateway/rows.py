@@ -172,3 +172,37 @@ class IncidentRow:
     kind: str  # "refused_reading", "uplink_refused", ...
     subject: str  # an endpoint, an uplink's name
     detail: str
+
+
+class ContextState(StrEnum):
+    """What a security context is good for."""
+
+    CURRENT = "current"
+    TRIAL = "trial"  # its node has it, or is about to; it takes the current one's place
+    RESTORED = "restored"  # it may have been used elsewhere since: it protects nothing
+    REVOKED = "revoked"  # nothing is accepted under it
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What of a context changes with traffic. Sender sequence numbers below `sender_limit` are
+    given; `window` is (index, bits) of the replay window, None: nothing is known of it."""
+
+    sender_limit: int = 0
+    window: tuple[int, int] | None = None
+    is_settled: bool = False  # the gateway stopped in order since: the window is complete
+    used_ms: int = 0  # when the node last used it; 0: never
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContext:
+    """A security context at rest; `kid` is the node's sender id, `sealed` its credentials."""
+
+    serial: int
+    kid: bytes
+    id_context: bytes | None
+    endpoint: str
+    state: ContextState
+    sealed: bytes
+    created_ms: int
+    numbers: Numbers = Numbers()

@@ -33,6 +33,7 @@ from gateway.rows import (
     StoredReading,
     lane_of,
 )
+from gateway.store_contexts import ContextRecords
 from gateway.store_database import StoreError
 from gateway.store_executors import InlineExecutor, one_thread
 from gateway.store_explain import BootStory, Shed
@@ -51,7 +52,7 @@ T = TypeVar("T")
 SET_ASIDE_TRIES_MAX = 3
 
 
-class Store(Records):
+class Store(Records, ContextRecords):
     """Nodes, readings, cursors, ledger, commands, counters and incidents in the file `path`.
 
     `unix_ms()` dates what the store itself finds out; without it the time of opening does.

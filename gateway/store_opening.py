@@ -15,7 +15,7 @@ DAMAGES = ("damaged", "foreign", "newer", "rejected")
 # Checked as a whole at each start: a wrong cursor would skip readings. The large tables are
 # checked row by row when they are read.
 SMALL_TABLES = ("properties", "endpoints", "cursors", "nodes", "facts", "observations",
-                "commands", "counters", "incidents", "replays")
+                "commands", "counters", "incidents", "replays", "contexts", "context_numbers")
 EMPTY_BYTES_MAX = 100
 
 

@@ -35,7 +35,8 @@ KEYS, NAMES, URGENT = (
 EPOCH = "epoch"
 # Of several versions of a row the one that has come furthest counts.
 _RANKS = {"cursors": "reading_id", "counters": "value", "boots": "changed_ms",
-          "nodes": "seen_ms", "commands": "attempts", "replays": "position"}
+          "nodes": "seen_ms", "commands": "attempts", "replays": "position",
+          "context_numbers": "sender_limit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +126,36 @@ class Salvage:
 
     def _take_rest(self, now_ms: int) -> None:
         """Take rows that no tree leads to; where nothing can prove them, only readings."""
-        for cell in self._stray_cells():
+        for cell, is_lost in self._stray_cells():
             for layout, row in fitting(tuple(self._layouts.values()), cell):
                 is_proven = layout.checksum is not None and layout.is_whole(row)
                 is_reading = layout.checksum is None and layout.table == "readings"
                 # These two tables look alike.
                 is_other = layout.table in ("properties", "counters") and (
                     (row[0] == EPOCH) != (layout.table == "properties"))
-                if (is_proven or is_reading) and not is_other:
+                # A page that is free may hold keys that were deleted, or not yet revoked.
+                is_old = layout.table == "contexts" and not is_lost
+                if (is_proven or is_reading) and not is_other and not is_old:
                     self._insert(layout, row, False, now_ms)
 
-    def _stray_cells(self) -> Iterator[Cell]:
+    def _stray_cells(self) -> Iterator[tuple[Cell, bool]]:
+        """Give cells that no tree leads to, and whether one led to their page until it rotted."""
         places = self._places
         is_indexed = {number for pages in places.indexes.values() for number in pages}
         for number in range(1, self._pages.count + 1):
             if number in self._troubled:
-                yield from self._pages.carved(self._pages.page(number))
+                for cell in self._pages.carved(self._pages.page(number)):
+                    yield cell, True
             elif number not in places.free and number not in is_indexed:
                 if number not in places.tables:
-                    yield from self._sound(self._pages.cells(number))
+                    yield from self._strays(self._pages.cells(number))
         for number in range(1, self._older.count + 1 if self._older else 0):
-            yield from self._sound(self._older.cells(number))
+            yield from self._strays(self._older.cells(number))
         for data in reversed(self._log.others):
-            yield from self._sound(self._pages.cells(2, data))
+            yield from self._strays(self._pages.cells(2, data))
+
+    def _strays(self, cells: Iterator[Cell | PageError]) -> Iterator[tuple[Cell, bool]]:
+        return ((cell, False) for cell in self._sound(cells))
 
     def _sound(self, cells: Iterator[Cell | PageError]) -> Iterator[Cell]:
         return (cell for cell in cells if isinstance(cell, Cell))

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import apsw
 
-from gateway import ledger, range_set, store_commands, store_ledger
+from gateway import ledger, range_set, store_commands, store_contexts, store_ledger
 from gateway.rows import IncidentRow, Lane
 from gateway.salvage_report import Report
 from gateway.store_checksums import checksum
@@ -53,6 +53,7 @@ def settle(
     doubtful = DOUBTFUL_MAX if remains.last_id is None else report.traceless_readings
     if doubtful:
         _welcome_copies(connection, doubtful, now_ms)
+    store_contexts.restore(connection)
     row = IncidentRow(now_ms, "store_salvaged", "store", report.summary())
     store_commands.add_incident(connection, row)
 

@@ -1,0 +1,123 @@
+"""The SQL of the nodes' security contexts, and of the numbers that must never repeat."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import apsw
+
+from gateway.rows import ContextState, Numbers, StoredContext
+from gateway.store_checksums import checksum
+
+T = TypeVar("T")
+
+_COLUMNS = "serial, kid, id_context, endpoint, state, sealed, created_ms"
+_NUMBERS = "sender_limit, window_index, window_bits, is_settled, used_ms"
+# A context whose numbers are lost was salvaged, and needs none.
+_SELECT = f"""SELECT {_COLUMNS}, coalesce(sender_limit, 0), window_index,
+    coalesce(window_bits, 0), coalesce(is_settled, 0), coalesce(used_ms, 0)
+    FROM contexts LEFT JOIN context_numbers USING (serial) ORDER BY serial"""
+_SET_STATE = f"""UPDATE contexts SET state = ?1,
+    checksum = row_checksum({_COLUMNS.replace("state", "?1")}) WHERE serial = ?2"""
+_RESERVE = """UPDATE context_numbers SET sender_limit = sender_limit + ?1, is_settled = 0,
+    checksum = row_checksum(serial, sender_limit + ?1, window_index, window_bits, 0, used_ms)
+    WHERE serial IN (SELECT serial FROM contexts WHERE state IN ('current', 'trial'))"""
+_RESTORE = f"""UPDATE contexts SET state = 'restored',
+    checksum = row_checksum({_COLUMNS.replace("state", "'restored'")})
+    WHERE state IN ('current', 'trial')"""
+
+
+class ContextRecords:
+    """A part of `Store`, which says how it reads and writes."""
+
+    async def begin_contexts(self, step: int) -> list[StoredContext]:
+        """Return the contexts as they were left, oldest first.
+
+        From now on `step` more sender numbers are given of each that may send, and none of the
+        windows counts as complete.
+        """
+        return await self._write(begin, step)
+
+    async def contexts(self) -> list[StoredContext]:
+        """Return every context, oldest first."""
+        return await self._read(all_contexts)
+
+    async def change_contexts(
+        self,
+        saved: Sequence[StoredContext] = (),
+        states: Sequence[tuple[int, ContextState]] = (),
+        deleted: Sequence[int] = (),
+    ) -> None:
+        """Delete, add (or replace) and turn contexts, by their serials, in one transaction."""
+        await self._write(change, tuple(saved), tuple(states), tuple(deleted))
+
+    async def save_numbers(self, numbers: dict[int, Numbers]) -> None:
+        """Store the numbers of contexts by their serials; a limit never goes back."""
+        await self._write(save_numbers, dict(numbers))
+
+    async def _write(
+        self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None
+    ) -> T:
+        raise NotImplementedError
+
+    async def _read(self, work: Callable[..., T], *arguments: object) -> T:
+        raise NotImplementedError
+
+
+def begin(connection: apsw.Connection, step: int) -> list[StoredContext]:
+    """Do what `ContextRecords.begin_contexts` says."""
+    found = all_contexts(connection)
+    connection.execute(_RESERVE, (step,))
+    return found
+
+
+def all_contexts(connection: apsw.Connection) -> list[StoredContext]:
+    """Return every context with its numbers, by its serial."""
+    return [_context(columns) for columns in connection.execute(_SELECT)]
+
+
+def change(
+    connection: apsw.Connection,
+    saved: Iterable[StoredContext],
+    states: Iterable[tuple[int, ContextState]],
+    deleted: Iterable[int],
+) -> None:
+    """Do what `ContextRecords.change_contexts` says."""
+    for serial in deleted:
+        for table in ("contexts", "context_numbers"):
+            connection.execute(f"DELETE FROM {table} WHERE serial = ?", (serial,))
+    for row in saved:
+        columns = (row.serial, row.kid, row.id_context, row.endpoint, row.state.value, row.sealed,
+                   row.created_ms)
+        query = f"INSERT OR REPLACE INTO contexts ({_COLUMNS}, checksum) VALUES (?,?,?,?,?,?,?,?)"
+        connection.execute(query, (*columns, checksum(columns)))
+    save_numbers(connection, {row.serial: row.numbers for row in saved})
+    for serial, state in states:
+        connection.execute(_SET_STATE, (state.value, serial))
+
+
+def save_numbers(connection: apsw.Connection, numbers: dict[int, Numbers]) -> None:
+    """Write the numbers of contexts that are still there."""
+    find = """SELECT coalesce(max(sender_limit), 0), count(contexts.serial) FROM contexts
+        LEFT JOIN context_numbers USING (serial) WHERE contexts.serial = ?"""
+    for serial, each in numbers.items():
+        limit, is_there = connection.execute(find, (serial,)).fetchone()
+        if is_there:
+            index, bits = each.window or (None, 0)
+            columns = (serial, max(limit, each.sender_limit), index, bits, int(each.is_settled),
+                       each.used_ms)
+            query = f"""INSERT OR REPLACE INTO context_numbers (serial, {_NUMBERS}, checksum)
+                VALUES (?,?,?,?,?,?,?)"""
+            connection.execute(query, (*columns, checksum(columns)))
+
+
+def restore(connection: apsw.Connection) -> None:
+    """Believe no sender number and no window any more: what was salvaged may be old."""
+    connection.execute(_RESTORE)
+
+
+def _context(columns: tuple) -> StoredContext:
+    serial, kid, id_context, endpoint, state, sealed, created_ms, *numbers = columns
+    limit, index, bits, is_settled, used_ms = numbers
+    window = None if index is None else (index, bits)
+    return StoredContext(serial, kid, id_context, endpoint, ContextState(state), sealed,
+                         created_ms, Numbers(limit, window, bool(is_settled), used_ms))
