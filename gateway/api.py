@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from gateway import api_views, status
+from gateway.api_backup import BackupApi
 from gateway.api_buffer import BufferApi
 from gateway.api_requests import (
     Wrong,
@@ -65,6 +66,7 @@ class Api:
             web.get("/v1/commands/{id}", self._command),
             web.delete("/v1/commands/{id}", self._cancel),
             *BufferApi(self._gateway, self._view).routes(),
+            *BackupApi(self._gateway).routes(),
         ])
         return application
 

@@ -6,7 +6,7 @@ A tar stream, so that the rest of the world can read what was unsealed, of
 
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -67,22 +67,24 @@ def _padding(size: int) -> bytes:
     return bytes(-size % tarfile.BLOCKSIZE)
 
 
-def extract(file: BinaryIO, store: Path) -> Contents:
-    """Return what the archive that `file` reads holds; its store is written to `store`, 0600.
+def extract(file: BinaryIO, place: Callable[[Contents], Path]) -> Contents:
+    """Return what the archive that `file` reads holds.
 
-    Nothing else is written, whatever the archive names. Raises SealedFileError.
+    Its store is written to the file that `place(contents)` names, mode 0600, and nothing else
+    anywhere, whatever the archive says. Raises SealedFileError.
     """
     try:
         with tarfile.open(fileobj=file, mode="r|") as members:
             small = [_member(members, name).read(SMALL_BYTES_MAX) for name in _MEMBERS[:-1]]
-            manifest = _manifest(small[0])
+            contents = Contents(_manifest(small[0]), small[1], _key(small[2]))
+            store = place(contents)
             _write(_member(members, STORE), store)
     except tarfile.TarError as error:
         raise SealedFileError(f"no backup: {error}") from error
     # To its end: only then it is certain that nothing was cut off.
     while file.read(READ_BYTES):
         pass
-    return Contents(manifest, small[1], _key(small[2]))
+    return contents
 
 
 def _member(members: tarfile.TarFile, name: str) -> BinaryIO:

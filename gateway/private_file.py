@@ -1,8 +1,12 @@
 """Files that only their owner may read: made as such, and refused where others may read them."""
 
+import contextlib
+import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -25,11 +29,20 @@ def read(path: str | Path) -> bytes:
 
 
 def write_new(path: str | Path, data: bytes) -> None:
-    """Write a file, mode 0600, that is there whole and durable, or not at all.
+    """Write a file with `data` as `new` does."""
+    with new(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def new(path: str | Path) -> Iterator[BinaryIO]:
+    """Give a file to write, mode 0600; at `path` it is there whole and durable, or not at all.
 
     Raises FileExistsError where the name is taken, else OSError.
     """
     path = Path(path)
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     # A name of its own: what an earlier attempt left behind is in nobody's way.
     part = path.with_name(f"{path.name}.{os.urandom(8).hex()}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -37,7 +50,7 @@ def write_new(path: str | Path, data: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             # A wider file mode may come from the folder's access control list.
             os.fchmod(file.fileno(), 0o600)
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         # Unlike a rename, a link never takes another file's place.

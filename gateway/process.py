@@ -35,16 +35,17 @@ def run(settings_path: str) -> None:
     logging.getLogger("gateway.coap").setLevel(max(logging.WARNING, logging.getLevelName(level)))
     gc.set_threshold(*GC_THRESHOLDS)
     with locked(settings.gateway.data):
-        asyncio.run(_serve(settings))
+        asyncio.run(_serve(settings, settings_path))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, settings_path: str) -> None:
     gateway = Gateway(
         settings,
         transport=transport_of(settings),
         clock=clock_of(settings),
         random=SystemRandom(),
     )
+    gateway.settings_path = settings_path
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

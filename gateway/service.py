@@ -90,6 +90,7 @@ class Gateway:
         self._tasks: list[asyncio.Task] = []
         self._wake = asyncio.Event()
         self._started_s = clock.monotonic_s()
+        self.settings_path = ""  # the file that a backup takes along
 
     # Start and stop
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import apsw
 
-from gateway import store_checksums, store_commands
-from gateway.rows import CommandState
+from gateway import store_checksums, store_commands, store_contexts
+from gateway.rows import CommandState, ContextState, Numbers
 from gateway.store_database import StoreError, open_writer
+from gateway.vault import Vault
 
 # Unsequenced readings are known by their row's id: ids that the old gateway gave since stay its.
 IDS_SKIPPED = 1 << 32
@@ -41,6 +42,22 @@ def restore(path: str, now_ms: int, reseal: Callable[[apsw.Connection], int]) ->
         raise StoreError.of(error) from error
     finally:
         connection.close()
+
+
+def reseal(connection: apsw.Connection, old: Vault, own: Vault) -> int:
+    """Make every context one that only receives, sealed under this gateway's `own` key.
+
+    Returns how many there are that were not revoked. Raises VaultError.
+    """
+    found = store_contexts.all_contexts(connection)
+    resealed = []
+    for row in found:
+        label = row.kid + (row.id_context or b"")
+        sealed = own.seal(old.open(row.sealed, label), label)
+        resealed.append(replace(row, sealed=sealed, numbers=Numbers(used_ms=row.numbers.used_ms)))
+    store_contexts.change(connection, resealed, (), ())
+    store_contexts.restore(connection)
+    return sum(row.state != ContextState.REVOKED for row in found)
 
 
 def _skip_ids(connection: apsw.Connection) -> None:

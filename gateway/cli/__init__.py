@@ -26,6 +26,8 @@ COMMAND_MODULES = {
     "resume": "lighting",
     "buffer": "buffer",
     "commands": "queue",
+    "backup": "backup",
+    "restore": "backup",
     "city": "city",
 }
 

@@ -53,9 +53,14 @@ class ApiClient:
     def delete(self, *segments: str) -> Any:
         return self._json("DELETE", segments, "", None)
 
-    def chunks(self, *segments: str, query: str = "") -> Iterator[bytes]:
-        """Yield an answer that is no JSON, as it comes; ApiError where it breaks off."""
-        response = self._open("GET", segments, query, None)
+    def chunks(
+        self, *segments: str, query: str = "", body: dict[str, Any] | None = None
+    ) -> Iterator[bytes]:
+        """Yield an answer that is no JSON, as it comes; ApiError where it breaks off.
+
+        With a `body` it is asked for by POST.
+        """
+        response = self._open("GET" if body is None else "POST", segments, query, body)
         try:
             while piece := response.read(CHUNK_BYTES):
                 yield piece

@@ -30,9 +30,13 @@ def archived(folder, store=b"x" * 70_000, contents=CONTENTS):
     return b"".join(backup.archive(contents, folder / "copy"))
 
 
+def extracted(data, place):
+    return backup.extract(io.BytesIO(data), lambda contents: place)
+
+
 def test_archive_gives_back_what_went_in(tmp_path):
     out = tmp_path / "out"
-    assert backup.extract(io.BytesIO(archived(tmp_path)), out) == CONTENTS
+    assert extracted(archived(tmp_path), out) == CONTENTS
     assert out.read_bytes() == b"x" * 70_000
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
@@ -46,7 +50,7 @@ def test_archive_is_one_that_tar_reads(tmp_path):
 def test_archive_that_ends_too_soon_is_refused(tmp_path, size):
     whole = archived(tmp_path, b"x" * 60_000)
     with pytest.raises(SealedFileError, match="no backup"):
-        backup.extract(io.BytesIO(whole[:size]), tmp_path / "out")
+        extracted(whole[:size], tmp_path / "out")
 
 
 @pytest.mark.parametrize("name, kind", [("../../etc/passwd", tarfile.REGTYPE),
@@ -58,16 +62,15 @@ def test_archive_with_anything_else_inside_writes_nothing(tmp_path, name, kind):
         member = tarfile.TarInfo(name)
         member.type, member.linkname = kind, "/etc/passwd"
         members.addfile(member)
-    made.seek(0)
     with pytest.raises(SealedFileError, match="backup.json is not in its place"):
-        backup.extract(made, tmp_path / "out")
+        extracted(made.getvalue(), tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
 def test_backup_of_a_newer_format_is_named(tmp_path):
     contents = replace(CONTENTS, manifest=replace(CONTENTS.manifest, format=2, release="9.0"))
     with pytest.raises(SealedFileError, match="format 2, of release 9.0"):
-        backup.extract(io.BytesIO(archived(tmp_path, contents=contents)), tmp_path / "out")
+        extracted(archived(tmp_path, contents=contents), tmp_path / "out")
 
 
 def test_copy_of_a_store_that_is_being_written_to_is_whole_and_of_one_moment(tmp_path):

@@ -1,0 +1,61 @@
+"""The management API's backup: the whole gateway as one archive, while it runs."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from gateway import backup, restoration
+from gateway.api_requests import Wrong
+from gateway.vault import VaultError
+
+if TYPE_CHECKING:
+    from gateway.service import Gateway
+
+
+class BackupApi:
+    """The handler over one running gateway; one backup at a time."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._making = asyncio.Lock()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route; it gives the gateway's key away, as the whole of what it keeps."""
+        return [web.post("/v1/backup", self._backup)]
+
+    async def _backup(self, request: web.Request) -> web.StreamResponse:
+        if self._making.locked():
+            raise Wrong(409, "another backup is being made")
+        async with self._making:
+            data = Path(self._gateway.settings.gateway.data)
+            copy = data / (backup.STORE + restoration.COPY)
+            try:
+                await self._gateway.store.copy_to(str(copy))
+                contents = await asyncio.to_thread(self._contents)
+                return await _sent(request, backup.archive(contents, copy))
+            finally:
+                copy.unlink(missing_ok=True)
+
+    def _contents(self) -> backup.Contents:
+        gateway = self._gateway
+        path = gateway.settings_path
+        try:
+            text = Path(path).read_bytes() if path else b""
+            return restoration.contents(gateway.settings, text, gateway.clock.unix_ms())
+        except (OSError, VaultError) as error:
+            raise Wrong(503, str(error)) from error
+
+
+async def _sent(request: web.Request, pieces) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/x-tar"})
+    await response.prepare(request)
+    try:
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            await response.write(piece)
+    except OSError:
+        # A proper end would make half of it look like the whole.
+        request.transport.abort()
+        raise
+    return response
