@@ -12,6 +12,7 @@ from aiocoap.numbers.optionnumbers import OptionNumber
 from aiocoap.numbers.types import Type
 
 from protocol import coap_message as coap
+from protocol.errors import DecodeError
 
 # Number: (least length, greatest length, repeatable), for what this gateway acts on or may be
 # sent by a conforming client without effect.
@@ -50,11 +51,32 @@ class IncomingMessage(Message):
 def decode(datagram: bytes, remote: object, tuning: TransportTuning) -> IncomingMessage:
     """Return the message of `datagram`. Raises DecodeError on every message format error."""
     parsed = coap.decode(datagram)
-    message = IncomingMessage(code=parsed.code, payload=parsed.payload, transport_tuning=tuning)
+    message = _message(parsed)
+    message.transport_tuning = tuning
     message.mtype = _TYPES[parsed.type]
     message.mid = parsed.mid
     message.token = parsed.token
     message.remote = remote
+    return message
+
+
+def decode_inner(plaintext: bytes) -> IncomingMessage:
+    """Return what OSCORE protects: a code, options, a payload (RFC 8613 section 5.3).
+
+    Raises DecodeError on every message format error, and for an empty message.
+    """
+    parsed = coap.decode(bytes((0x40, plaintext[0], 0, 0)) + plaintext[1:])
+    if parsed.code == coap.EMPTY:
+        raise DecodeError("nothing inside")
+    message = _message(parsed)
+    # A protected message in a protected message makes no sense to us (RFC 8613 section 4.1).
+    if message.opt.oscore is not None:
+        message.unusable_option = coap.OSCORE
+    return message
+
+
+def _message(parsed: coap.Message) -> IncomingMessage:
+    message = IncomingMessage(code=parsed.code, payload=parsed.payload)
     message.direction = Direction.INCOMING
     previous = None
     for number, value in parsed.options:

@@ -44,6 +44,7 @@ from gateway.store_selection import Selection
 from gateway.store_shed import Shedding
 from gateway.store_tail import Tail
 from gateway.store_verify import StoreCheck, StoreSize
+from gateway.store_writer import Companion
 
 __all__ = ["InlineExecutor", "Store", "StoreError", "one_thread"]
 
@@ -75,6 +76,7 @@ class Store(Records, ContextRecords):
         self._start = 0
         self._listeners: list[Callable[[], None]] = []
         self._replay_listeners: list[Callable[[str], None]] = []
+        self._mending_listeners: list[Callable[[], None]] = []
         # Whoever deletes readings that an uplink may still want lets it forget.
         self._tail = Tail()
         self.is_short = False  # the disk's reserve is reached: measurements are not taken
@@ -116,6 +118,14 @@ class Store(Records, ContextRecords):
         """Have `listener(uplink)` called whenever a replay of an uplink was added or ended."""
         self._replay_listeners.append(listener)
 
+    def accompany(self, companion: Callable[[], Companion | None]) -> None:
+        """Let what `companion()` gives go along in the transaction of every group of writes."""
+        self._file.companion = companion
+
+    def call_on_mended(self, listener: Callable[[], None]) -> None:
+        """Have `listener()` called whenever a salvaged store has taken a damaged one's place."""
+        self._mending_listeners.append(listener)
+
     async def commit_pack(
         self,
         rows: Sequence[ReadingRow],
@@ -148,6 +158,8 @@ class Store(Records, ContextRecords):
 
     def _on_mended(self) -> None:
         self._tail.forget()
+        for listener in self._mending_listeners:
+            listener()
         self._tell_listeners()
 
     def _tell_listeners(self) -> None:

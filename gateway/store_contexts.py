@@ -21,6 +21,12 @@ _SET_STATE = f"""UPDATE contexts SET state = ?1,
 _RESERVE = """UPDATE context_numbers SET sender_limit = sender_limit + ?1, is_settled = 0,
     checksum = row_checksum(serial, sender_limit + ?1, window_index, window_bits, 0, used_ms)
     WHERE serial IN (SELECT serial FROM contexts WHERE state IN ('current', 'trial'))"""
+_RAISE = """UPDATE context_numbers SET sender_limit = ?1,
+    checksum = row_checksum(serial, ?1, window_index, window_bits, is_settled, used_ms)
+    WHERE serial = ?2 AND sender_limit < ?1"""
+_STRIKE = """UPDATE context_numbers SET window_index = ?1, window_bits = ?2, is_settled = 0,
+    used_ms = ?3, checksum = row_checksum(serial, sender_limit, ?1, ?2, 0, ?3)
+    WHERE serial = ?4"""
 _RESTORE = f"""UPDATE contexts SET state = 'restored',
     checksum = row_checksum({_COLUMNS.replace("state", "'restored'")})
     WHERE state IN ('current', 'trial')"""
@@ -50,9 +56,13 @@ class ContextRecords:
         """Delete, add (or replace) and turn contexts, by their serials, in one transaction."""
         await self._write(change, tuple(saved), tuple(states), tuple(deleted))
 
-    async def save_numbers(self, numbers: dict[int, Numbers]) -> None:
-        """Store the numbers of contexts by their serials; a limit never goes back."""
-        await self._write(save_numbers, dict(numbers))
+    async def raise_limits(self, limits: dict[int, int]) -> None:
+        """Give more sender numbers: those below the new limits, by the contexts' serials."""
+        await self._write(raise_limits, dict(limits))
+
+    async def write_nothing(self) -> None:
+        """Return once what goes along with every write is durable (`Store.accompany`)."""
+        await self._write(lambda connection: None)
 
     async def _write(
         self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None
@@ -90,24 +100,31 @@ def change(
                    row.created_ms)
         query = f"INSERT OR REPLACE INTO contexts ({_COLUMNS}, checksum) VALUES (?,?,?,?,?,?,?,?)"
         connection.execute(query, (*columns, checksum(columns)))
-    save_numbers(connection, {row.serial: row.numbers for row in saved})
+        _save_numbers(connection, row.serial, row.numbers)
     for serial, state in states:
         connection.execute(_SET_STATE, (state.value, serial))
 
 
-def save_numbers(connection: apsw.Connection, numbers: dict[int, Numbers]) -> None:
-    """Write the numbers of contexts that are still there."""
-    find = """SELECT coalesce(max(sender_limit), 0), count(contexts.serial) FROM contexts
-        LEFT JOIN context_numbers USING (serial) WHERE contexts.serial = ?"""
-    for serial, each in numbers.items():
-        limit, is_there = connection.execute(find, (serial,)).fetchone()
-        if is_there:
-            index, bits = each.window or (None, 0)
-            columns = (serial, max(limit, each.sender_limit), index, bits, int(each.is_settled),
-                       each.used_ms)
-            query = f"""INSERT OR REPLACE INTO context_numbers (serial, {_NUMBERS}, checksum)
-                VALUES (?,?,?,?,?,?,?)"""
-            connection.execute(query, (*columns, checksum(columns)))
+def _save_numbers(connection: apsw.Connection, serial: int, numbers: Numbers) -> None:
+    index, bits = numbers.window or (None, 0)
+    columns = (serial, numbers.sender_limit, index, bits, int(numbers.is_settled),
+               numbers.used_ms)
+    query = f"""INSERT OR REPLACE INTO context_numbers (serial, {_NUMBERS}, checksum)
+        VALUES (?,?,?,?,?,?,?)"""
+    connection.execute(query, (*columns, checksum(columns)))
+
+
+def raise_limits(connection: apsw.Connection, limits: dict[int, int]) -> None:
+    """Raise the sender limits of contexts; a limit never goes back."""
+    connection.executemany(_RAISE, [(limit, serial) for serial, limit in limits.items()])
+
+
+def save_windows(
+    connection: apsw.Connection, windows: dict[int, tuple[int, int, int]]
+) -> None:
+    """Store (index, bits, Unix milliseconds of the last use) of contexts by their serials."""
+    rows = [(*window, serial) for serial, window in windows.items()]
+    connection.executemany(_STRIKE, rows)
 
 
 def restore(connection: apsw.Connection) -> None:

@@ -17,7 +17,7 @@ from gateway.store_database import StoreError, open_reader
 from gateway.store_health import StoreHealth
 from gateway.store_mark import Mark
 from gateway.store_opening import close_as_it_is, open_sound
-from gateway.store_writer import GroupWriter, Work
+from gateway.store_writer import Companion, GroupWriter, Work
 
 T = TypeVar("T")
 
@@ -54,6 +54,7 @@ class StoreFile:
         self._mended_s: float | None = None
         self.health = StoreHealth(unix_ms)
         self.epoch = 0
+        self.companion: Callable[[], Companion | None] = lambda: None
 
     async def open(self, now_ms: int) -> None:
         """Open the file as `Store.open` says."""
@@ -141,7 +142,8 @@ class StoreFile:
             raise
         self.epoch = store_mark.of_store(connection).epoch
         self._writing = connection
-        self._writer = GroupWriter(connection, writing, self._on_commit, Mark(self._path).keep)
+        self._writer = GroupWriter(connection, writing, self._on_commit, Mark(self._path).keep,
+                                   lambda: self.companion())
 
     async def _mend(self, reason: str) -> None:
         """Put a salvaged store in the damaged one's place; until then nothing can be kept."""

@@ -15,13 +15,16 @@ WAITING_MAX = 20_000
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
+Companion = tuple[Work, Callable[[object], None]]
+"""A work that goes along, and what hears of its outcome before anybody hears of his."""
 
 
 class GroupWriter:
     """Runs works on the one writing connection, as many as wait in one transaction.
 
     `on_commit(outcomes)` hears of each group what became of its works, in order;
-    `keep_mark(connection)` is called before, in the executor.
+    `keep_mark(connection)` is called before, in the executor. `companion()` is asked for each
+    group, in the event loop, what goes first in its transaction.
     """
 
     def __init__(
@@ -30,11 +33,13 @@ class GroupWriter:
         executor: Executor,
         on_commit: Callable[[list], None] = lambda outcomes: None,
         keep_mark: Callable[[apsw.Connection], None] = lambda connection: None,
+        companion: Callable[[], Companion | None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._executor = executor
         self._on_commit = on_commit
         self._keep_mark = keep_mark
+        self._companion = companion
         self._waiting: list[tuple[Work, asyncio.Future]] = []
         self._due_s: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -83,19 +88,28 @@ class GroupWriter:
         self._timer = self._due_s = None
         group, self._waiting = self._waiting, []
         works = [work for work, _ in group]
+        companion = self._companion()
+        if companion is not None:
+            works.insert(0, companion[0])
         loop = asyncio.get_running_loop()
         self._running = loop.run_in_executor(self._executor, self._commit, works)
-        self._running.add_done_callback(lambda running: self._finish(group, running))
+        self._running.add_done_callback(
+            lambda running: self._finish(group, companion, running))
 
     def _commit(self, works: list[Work]) -> list:
         outcomes = commit(self._connection, works)
         self._keep_mark(self._connection)
         return outcomes
 
-    def _finish(self, group: list, running: asyncio.Future) -> None:
+    def _finish(
+        self, group: list, companion: Companion | None, running: asyncio.Future
+    ) -> None:
         self._running = None
         error = running.exception()
-        outcomes = [error] * len(group) if error else running.result()
+        outcomes = [error] * (len(group) + 1) if error else running.result()
+        if companion is not None:
+            companion[1](outcomes[0])
+        outcomes = outcomes[-len(group):]
         self._on_commit(outcomes)
         for (_, future), outcome in zip(group, outcomes, strict=True):
             if future.done():

@@ -1,9 +1,12 @@
 """Security contexts at rest: numbers that never go back, and what a salvage makes of them."""
 
+from dataclasses import replace
+from functools import partial
+
 import apsw
 import pytest
 
-from gateway import store_checksums
+from gateway import store_checksums, store_contexts
 from gateway.rows import ContextState, Numbers, StoredContext
 from simulator.disk import PAGE_BYTES, overwrite
 from tests.gateway.open_store import run
@@ -38,8 +41,9 @@ def test_context_comes_back_as_it_was_stored(path):
 def test_numbers_are_reserved_and_windows_are_open_from_the_start_on(path):
     async def scenario(store):
         rows = [stored(number, state) for number, state in enumerate(ContextState, 1)]
+        rows[0] = replace(rows[0], numbers=Numbers(10, (3, 1), True))
+        rows[2] = replace(rows[2], numbers=Numbers(10, (3, 1), True))
         await store.change_contexts(rows)
-        await store.save_numbers({1: Numbers(10, (3, 1), True), 3: Numbers(10, (3, 1), True)})
         left = await store.begin_contexts(STEP)
         assert [(each.numbers.sender_limit, each.numbers.is_settled) for each in left] == [
             (10, True), (0, False), (10, True), (0, False)]
@@ -54,18 +58,32 @@ def test_numbers_are_reserved_and_windows_are_open_from_the_start_on(path):
 def test_sender_limit_never_goes_back(path):
     async def scenario(store):
         await store.change_contexts([CONTEXT])
-        await store.save_numbers({1: Numbers(300)})
-        await store.save_numbers({1: Numbers(200, (9, 1))})
+        await store.raise_limits({1: 300})
+        await store.raise_limits({1: 200})
         return await store.contexts()
 
-    assert run(path, scenario)[0].numbers == Numbers(300, (9, 1))
+    assert run(path, scenario)[0].numbers == Numbers(300)
+
+
+def test_windows_go_along_with_whatever_is_written(path):
+    heard = []
+
+    async def scenario(store):
+        await store.change_contexts([CONTEXT])
+        work = partial(store_contexts.save_windows, windows={1: (9, 5, 2000)})
+        store.accompany(lambda: (work, heard.append))
+        await store.commit_pack([row(1)], urgent=True)
+        assert heard == [None]
+        return await store.contexts()
+
+    assert run(path, scenario)[0].numbers == Numbers(0, (9, 5), False, 2000)
 
 
 def test_numbers_of_a_deleted_context_are_not_kept(path):
     async def scenario(store):
         await store.change_contexts([CONTEXT, stored(2, ContextState.TRIAL)])
         await store.change_contexts(states=[(2, ContextState.CURRENT)], deleted=[1])
-        await store.save_numbers({1: Numbers(200)})
+        await store.raise_limits({1: 200})
         return await store.contexts()
 
     [left] = run(path, scenario)

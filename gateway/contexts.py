@@ -1,0 +1,332 @@
+"""The nodes' security contexts: who has which, what is durable of them, how they change.
+
+A node has one context in force and at most one on trial (docs/decisions, "Keys and contexts").
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from gateway.clock import Clock
+from gateway.context_durability import LOW_WATER, SENDER_STEP, Durability
+from gateway.node_keys import ContextError, ContextRow, NodeKeys
+from gateway.rows import ContextState, Numbers, StoredContext
+from gateway.security_context import ECHO_BYTES, SecurityContext, label_of
+from gateway.store import Store, StoreError
+from gateway.vault import Vault, VaultError
+from protocol import credentials
+from protocol.credentials import Credentials
+
+COUNTERS_PER_PREFIX = 1 << 15
+ID_COUNTER_BYTES = 2
+MENDING_RETRY_S = 5.0
+
+log = logging.getLogger("gateway.contexts")
+
+
+class Contexts:
+    """All contexts of the gateway, in memory and in the store.
+
+    `id_prefix` (2 bytes) begins every id that is given out; other gateways have others.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        id_prefix: bytes = bytes(2),
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._id_prefix = id_prefix
+        self._by_kid: dict[bytes, NodeKeys] = {}
+        self._by_endpoint: dict[str, NodeKeys] = {}
+        self._last_serial = 0
+        self._mending: asyncio.Future | None = None
+        self._listeners: list[Callable[[str], None]] = []
+        self.counters: Counter[str] = Counter()
+        self._durability = Durability(store, clock, self.counters)
+
+    def __len__(self) -> int:
+        return len(self._by_kid)
+
+    async def open(self) -> None:
+        """Take over what the store has. Raises StoreError, and VaultError for a key that is not
+        the one the contexts were sealed under."""
+        rows = await self._store.begin_contexts(SENDER_STEP)
+        for row in rows:
+            self._place(self._loaded(row))
+        if rows:
+            newest = self._by_kid[rows[-1].kid].contexts[0]
+            newest.credentials_of_node()
+        self._last_serial = max((row.serial for row in rows), default=0)
+        self._store.accompany(self._durability.companion)
+        self._store.call_on_mended(self._mended)
+
+    async def close(self) -> None:
+        """Make what is known durable, as that of a gateway that stopped in order.
+
+        Nothing may be received or sent any more.
+        """
+        await self._durability.close()
+        if self._mending is not None:
+            self._mending.cancel()
+        rows = [self._row(each, is_settled=True) for node in self._by_kid.values()
+                for each in node.contexts]
+        if rows:
+            try:
+                await self._store.change_contexts(saved=rows)
+            except StoreError as error:
+                log.warning("the replay windows are not stored; every node is asked anew: %s",
+                            error)
+
+    # Looking up
+
+    def find(self, kid: bytes, id_context: bytes | None) -> list[SecurityContext]:
+        """Return the contexts that a request can be under, the likeliest first."""
+        node = self._by_kid.get(kid)
+        if node is None or node.is_revoked:
+            return []
+        return [each for each in node.contexts if each.id_context == id_context]
+
+    def node(self, endpoint: str) -> NodeKeys | None:
+        """Return what is shared with a node; None if nothing, or if it was revoked."""
+        node = self._by_endpoint.get(endpoint)
+        return None if node is None or node.is_revoked else node
+
+    def rows(self) -> list[ContextRow]:
+        """Return every context, by endpoint name; without secrets."""
+        nodes = sorted(self._by_kid.values(), key=lambda node: node.endpoint)
+        return [
+            ContextRow(each.endpoint, each.kid, each.id_context, each.state, each.created_ms,
+                       each.used_ms)
+            for node in nodes for each in (node.current, node.trial) if each is not None
+        ]
+
+    def credentials_of_node(self, endpoint: str) -> Credentials:
+        """Return the secret of a node's context in use, as the node holds it, for an export.
+
+        Raises ContextError, VaultError.
+        """
+        return self._existing(endpoint).contexts[0].credentials_of_node()
+
+    def allocate_ids(self) -> tuple[bytes, bytes]:
+        """Return (sender id, recipient id) for a node's credentials, given to nobody else yet.
+
+        Raises ContextError once all are given.
+        """
+        for number in range(COUNTERS_PER_PREFIX):
+            kid = self._id_prefix + (2 * number).to_bytes(ID_COUNTER_BYTES, "big")
+            if kid not in self._by_kid:
+                return kid, kid[:-1] + bytes((kid[-1] | 1,))
+        raise ContextError("all ids of this gateway's prefix are given")
+
+    def used(self, context: SecurityContext) -> None:
+        """Note that a node has just used a context: from now on it is spoken to under that."""
+        node = self._by_endpoint.get(context.endpoint)
+        if node is not None and context in node.contexts:
+            node.active = context
+
+    # Changing
+
+    def call_on_revoked(self, listener: Callable[[str], None]) -> None:
+        """Have `listener(endpoint)` called when a node's keys are revoked or replaced."""
+        self._listeners.append(listener)
+
+    async def add(
+        self,
+        endpoint: str,
+        credentials_of_node: Credentials,
+        state: ContextState | str = ContextState.CURRENT,
+    ) -> ContextRow:
+        """Share a context with a node from now on; return once it is durable.
+
+        "current": it was never used before. "restored": it may have been; it is replaced at the
+        node's first message. What was revoked is replaced. Raises ContextError, StoreError.
+        """
+        [row] = await self.add_all([(endpoint, credentials_of_node)], state)
+        return row
+
+    async def add_all(
+        self,
+        added: Iterable[tuple[str, Credentials]],
+        state: ContextState | str = ContextState.CURRENT,
+    ) -> list[ContextRow]:
+        """Share contexts with many nodes, all of them or none."""
+        rows, replaced = [], []
+        for endpoint, each in added:
+            old = self._check_new(endpoint, each.sender_id)
+            replaced += [context.serial for node in old for context in node.contexts]
+            rows.append(self._new_row(endpoint, each, ContextState(state)))
+        kids = {row.kid for row in rows}
+        if len(kids) != len(rows) or len({row.endpoint for row in rows}) != len(rows):
+            raise ContextError("a node or an id is there twice")
+        await self._store.change_contexts(saved=rows, deleted=replaced)
+        for row in rows:
+            self._forget(row.endpoint)
+            self._place(self._fresh(row))
+        wanted = {row.endpoint for row in rows}
+        return [row for row in self.rows() if row.endpoint in wanted]
+
+    async def revoke(self, endpoint: str) -> None:
+        """Accept nothing of a node any more. Raises ContextError, StoreError."""
+        node = self._existing(endpoint)
+        # Before it is durable: a store that fails must not keep anybody in.
+        node.current.state = ContextState.REVOKED
+        trial, node.trial, node.active = node.trial, None, node.current
+        for listener in self._listeners:
+            listener(endpoint)
+        await self._store.change_contexts(
+            states=[(node.current.serial, ContextState.REVOKED)],
+            deleted=[] if trial is None else [trial.serial])
+
+    async def begin_trial(self, endpoint: str, new: Credentials) -> SecurityContext:
+        """Hold `new`, of the node's ids, beside the context in force; durable when it returns.
+
+        A trial before it is dropped. Raises ContextError, StoreError.
+        """
+        node = self._existing(endpoint)
+        if node.active is not node.current and node.active.state is ContextState.RESTORED:
+            # Both were restored, and this is the one that the node has.
+            node.current, node.trial = node.trial, node.current
+        row = self._new_row(endpoint, new, ContextState.TRIAL)
+        dropped = [] if node.trial is None else [node.trial.serial]
+        await self._store.change_contexts(saved=[row], deleted=dropped)
+        if node.is_revoked or self._by_endpoint.get(endpoint) is not node:
+            raise ContextError(f"{endpoint} was revoked meanwhile")
+        self._drop_trial(node)
+        self._place(self._fresh(row))
+        return node.trial
+
+    async def fail_trial(self, endpoint: str) -> None:
+        """Drop a trial that the node never used, or has left. Raises StoreError."""
+        node = self._by_endpoint.get(endpoint)
+        if node is not None and node.trial is not None:
+            serial = node.trial.serial
+            self._drop_trial(node)
+            await self._store.change_contexts(deleted=[serial])
+
+    async def confirm_trial(self, endpoint: str) -> None:
+        """Put the trial in the place of the context in force, which is deleted.
+
+        Raises StoreError; in memory it has happened even then.
+        """
+        node = self._by_endpoint.get(endpoint)
+        if node is None or node.trial is None:
+            return
+        old, node.current, node.trial = node.current, node.trial, None
+        node.current.state = ContextState.CURRENT
+        node.active = node.current
+        self._durability.forget(old)
+        self.counters["trials confirmed"] += 1
+        await self._store.change_contexts(
+            states=[(node.current.serial, ContextState.CURRENT)], deleted=[old.serial])
+
+    async def settle(self, context: SecurityContext, version: int) -> None:
+        """Return once the window's first `version` changes are durable. Raises StoreError."""
+        await self._durability.settle(context, version)
+
+    def _mended(self) -> None:
+        """Write everything anew: of what was salvaged nobody knows how old it is."""
+        self._durability.is_paused = True
+        self._mending = asyncio.ensure_future(self._mend())
+
+    async def _mend(self) -> None:
+        while True:
+            rows = [self._row(each) for node in self._by_kid.values() for each in node.contexts]
+            try:
+                # What was reserved may have been lost; nothing above what is in memory was used.
+                await self._store.change_contexts(saved=rows)
+                break
+            except StoreError as error:
+                if error.reason == "closed":
+                    return
+                await asyncio.sleep(MENDING_RETRY_S)
+        self._durability.is_paused = False
+
+    # Rows and objects
+
+    def _new_row(self, endpoint: str, new: Credentials, state: ContextState) -> StoredContext:
+        self._last_serial += 1
+        sealed = self._vault.seal(credentials.encode(new), label_of(new.sender_id, new.id_context))
+        may_send = state in (ContextState.CURRENT, ContextState.TRIAL)
+        return StoredContext(
+            self._last_serial, new.sender_id, new.id_context, endpoint, state, sealed,
+            self._clock.unix_ms(), Numbers(SENDER_STEP if may_send else 0))
+
+    def _row(self, context: SecurityContext, is_settled: bool = False) -> StoredContext:
+        window = context.recipient_replay_window
+        is_complete = is_settled and window.is_initialized() and context.may_protect
+        numbers = Numbers(context.sender_limit, window.stored(), is_complete, context.used_ms)
+        return StoredContext(
+            context.serial, context.kid, context.id_context, context.endpoint, context.state,
+            context.sealed, context.created_ms, numbers)
+
+    def _context(self, row: StoredContext) -> SecurityContext:
+        echo = self._random_bytes(ECHO_BYTES)
+        return SecurityContext(
+            row, self._vault, echo, self._durability.changed, self._durability.want_numbers,
+            LOW_WATER)
+
+    def _loaded(self, row: StoredContext) -> SecurityContext:
+        """Return a context from before this start; `open` has reserved numbers for it."""
+        context = self._context(row)
+        # Of a restored one the window only tells what was seen before, and that is enough.
+        is_complete = row.numbers.is_settled or row.state is ContextState.RESTORED
+        context.recipient_replay_window.load(row.numbers.window, is_complete)
+        if context.may_protect:
+            context.sender_limit += SENDER_STEP
+        return context
+
+    def _fresh(self, row: StoredContext) -> SecurityContext:
+        """Return a context that nobody has used before."""
+        context = self._context(replace(row, numbers=Numbers()))
+        context.sender_limit = row.numbers.sender_limit
+        context.recipient_replay_window.load(None, is_complete=True)
+        return context
+
+    def _place(self, context: SecurityContext) -> None:
+        node = self._by_kid.get(context.kid)
+        if node is None:
+            node = self._by_kid[context.kid] = NodeKeys(context.endpoint, context.kid)
+            self._by_endpoint[context.endpoint] = node
+        if node.current is not None:
+            node.trial = context
+            if context.used_ms and context.state is ContextState.TRIAL:
+                node.active = context
+        else:
+            node.current = context
+        node.active = node.active or node.current
+
+    def _drop_trial(self, node: NodeKeys) -> None:
+        self._durability.forget(node.trial)
+        node.trial, node.active = None, node.current
+
+    def _forget(self, endpoint: str) -> None:
+        node = self._by_endpoint.pop(endpoint, None)
+        if node is not None:
+            del self._by_kid[node.kid]
+
+    def _existing(self, endpoint: str) -> NodeKeys:
+        node = self.node(endpoint)
+        if node is None:
+            raise ContextError(f"{endpoint} has no keys")
+        return node
+
+    def _check_new(self, endpoint: str, kid: bytes) -> list[NodeKeys]:
+        """Return what a new context replaces. Raises ContextError."""
+        known, holder = self._by_endpoint.get(endpoint), self._by_kid.get(kid)
+        if known is not None and not known.is_revoked:
+            raise ContextError(f"{endpoint} has keys already")
+        if holder is not None and holder is not known:
+            raise ContextError(f"the id {kid.hex()} is another node's")
+        return [] if known is None else [known]
+
+
+__all__ = ["ContextError", "ContextRow", "Contexts", "NodeKeys", "VaultError"]

@@ -1,0 +1,50 @@
+"""What the gateway shares with one node: a context in force, and perhaps one on trial."""
+
+from dataclasses import dataclass
+
+from gateway.rows import ContextState
+from gateway.security_context import SecurityContext
+
+
+class ContextError(Exception):
+    """The keys of a node cannot be changed like that; the text says why, and no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRow:
+    """A context as people see it; `kid` is the node's sender id."""
+
+    endpoint: str
+    kid: bytes
+    id_context: bytes | None
+    state: ContextState
+    created_ms: int
+    used_ms: int  # 0: never
+
+
+class NodeKeys:
+    """The contexts of one node; `active` is the one that it used last."""
+
+    def __init__(self, endpoint: str, kid: bytes) -> None:
+        self.endpoint = endpoint
+        self.kid = kid
+        self.current: SecurityContext | None = None
+        self.trial: SecurityContext | None = None
+        self.active: SecurityContext | None = None
+
+    @property
+    def is_revoked(self) -> bool:
+        """Return whether nothing is accepted of the node."""
+        return self.current is not None and self.current.state is ContextState.REVOKED
+
+    @property
+    def is_renewed(self) -> bool:
+        """Return whether its context was made from one that another gateway may hold too."""
+        current = self.current
+        return current.state is ContextState.CURRENT and current.id_context is not None
+
+    @property
+    def contexts(self) -> list[SecurityContext]:
+        """Return its contexts, the one in use first."""
+        found = [each for each in (self.current, self.trial) if each is not None]
+        return found[::-1] if self.active is self.trial else found
