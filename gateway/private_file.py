@@ -60,6 +60,19 @@ def new(path: str | Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+def keep(path: str | Path) -> None:
+    """Make the file at `path` one that only its owner can reach; an empty one if it is not there.
+
+    Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if os.fstat(descriptor).st_mode & OTHERS:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)

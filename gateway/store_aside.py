@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from gateway import store_wal
+from gateway import private_file, store_wal
 from gateway.salvage_report import Report
 from gateway.store_database import StoreError
 from gateway.store_mark import Known
@@ -106,6 +106,8 @@ def _run(
     begun: str, vfs: str | None, content: bytes, found: store_wal.Log, reason: str,
     known: Known, now_ms: int,
 ) -> Report:  # fmt: skip
+    if vfs is None:
+        private_file.keep(begun)
     connection = apsw.Connection(begun, vfs=vfs)
     try:
         for pragma in ("journal_mode = OFF", "synchronous = OFF"):

@@ -1,8 +1,10 @@
 """Opens the store's SQLite file: identity, integrity, schema version; names what can go wrong."""
 
+import os
+
 import apsw
 
-from gateway import store_checksums
+from gateway import private_file, store_checksums
 from gateway.migrations import MIGRATIONS
 
 # "FBRG": tells our file from any other SQLite file.
@@ -51,6 +53,7 @@ def open_writer(path: str, vfs: str | None, created_ms: int) -> apsw.Connection:
     """
     connection = None
     try:
+        _keep_private(path, vfs)
         connection = apsw.Connection(path, vfs=vfs)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         store_checksums.install(connection)
@@ -66,6 +69,22 @@ def open_writer(path: str, vfs: str | None, created_ms: int) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def _keep_private(path: str, vfs: str | None) -> None:
+    # SQLite gives its log and shared memory the mode of the file; a simulated disk has no modes.
+    if vfs is not None:
+        return
+    try:
+        for suffix in ("-wal", "-shm"):
+            if os.path.exists(path + suffix):
+                private_file.keep(path + suffix)
+        private_file.keep(path)
+    except PermissionError:
+        # Read only, or another account's: SQLite says what that means.
+        return
+    except OSError as error:
+        raise StoreError("cannot open", f"{path}: {error.strerror}") from error
 
 
 def open_reader(path: str, vfs: str | None) -> apsw.Connection:

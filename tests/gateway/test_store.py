@@ -1,6 +1,8 @@
 """The store: what is acknowledged is there, whatever happens; and nothing counts twice."""
 
 import asyncio
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -333,3 +335,26 @@ def test_any_packs_leave_each_sequence_number_once(tmp_path_factory, packs):
     results, sequences = run(path, scenario, InlineExecutor, urgent_ms=0)
     assert sorted(sequences) == sorted({each for pack in packs for each in pack})
     assert sum(each.stored + each.duplicates for each in results) == sum(map(len, packs))
+
+
+def test_store_and_its_log_are_open_to_their_owner_alone(path):
+    before = os.umask(0)
+
+    async def scenario(store):
+        await store.commit_pack([row(1)], urgent=True)
+        return {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+
+    try:
+        assert run(path, scenario) == {0o600}
+    finally:
+        os.umask(before)
+
+
+def test_store_of_an_older_release_loses_its_wide_mode(path):
+    async def nothing(store):
+        pass
+
+    run(path, nothing)
+    path.chmod(0o644)
+    run(path, nothing)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
