@@ -31,6 +31,10 @@ class CommandRefused(Exception):
     """A command that cannot be taken, or cannot be cancelled; the text says why."""
 
 
+class CommandForbidden(CommandRefused):
+    """A command that whoever sent it may not give; the text says what is not allowed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A command as somebody wishes it; what it has no use for is None."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.settings_doors import UplinkCommands, check_commands
 from gateway.settings_table import SettingsError, convert
 
 __all__ = ["Settings", "SettingsError", "load", "parse"]
@@ -139,6 +140,7 @@ class MqttUplink(_Table, kw_only=True):
     session_expiry_s: Annotated[int, Meta(ge=0, le=4_294_967_295)] = 259_200
     window: Annotated[int, Meta(ge=1, le=1000)] = 100
     messages_per_s: Annotated[int, Meta(ge=1, le=100_000)] = 500
+    commands: UplinkCommands = UplinkCommands()
 
     @property
     def is_encrypted(self) -> bool:
@@ -244,6 +246,7 @@ def _check_mqtt(key: str, uplink: MqttUplink) -> None:
     if bool(uplink.tls.cert) != bool(uplink.tls.key):
         remark = "allowed are cert and key together, or neither"
         raise SettingsError.of(f"{key}.tls.cert", uplink.tls.cert, remark)
+    check_commands(f"{key}.commands", uplink.commands)
 
 
 def _check_port(key: str, value: str, port: str) -> None:

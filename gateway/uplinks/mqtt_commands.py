@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from gateway.commands import CommandRefused, Request
+from gateway.commands import CommandForbidden, CommandRefused, Request
 from gateway.rows import CommandRow, CommandState
 from gateway.uplinks import topics
 from gateway.uplinks.mqtt_client import Delivery, Publication
@@ -17,11 +17,12 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A message that is no command, with what of it can be answered."""
+    """A message that is no command, or none that may be done; what of it can be answered."""
 
     id: str | None
     endpoint: str | None
     reason: str
+    is_forbidden: bool = False
 
 
 def parse(delivery: Delivery, origin: str) -> Request | Malformed:
@@ -96,7 +97,7 @@ def refusal(
     fields = {
         "id": wrong.id,
         "node": wrong.endpoint,
-        "result": "failed",
+        "result": "refused" if wrong.is_forbidden else "failed",
         "code": None,
         "detail": wrong.reason,
         "time": unix_s,
@@ -108,7 +109,8 @@ def refusal(
 def refused(request: Request, error: CommandRefused) -> Malformed:
     """Return why a command in good form was not taken."""
     command_id = request.id if isinstance(request.id, str) else None
-    return Malformed(command_id, request.endpoint, str(error))
+    is_forbidden = isinstance(error, CommandForbidden)
+    return Malformed(command_id, request.endpoint, str(error), is_forbidden)
 
 
 def _answer(

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from gateway.settings import FileUplink, MqttUplink, Settings, SettingsError, Tls, load, parse
+from gateway.settings_doors import UplinkCommands
 
 SCHEMA = Path(__file__).parents[2] / "docs/gateway.toml"
 LEAST = '[gateway]\nid = "g"\ndata = "data"\nsecurity = "none"\n'
@@ -33,6 +34,7 @@ def test_annotated_schema_has_every_key_and_no_other():
     assert keys_of(FileUplink, document["uplink"]["file"]) == set()
     assert keys_of(MqttUplink, document["uplink"]["city"]) == set()
     assert keys_of(Tls, document["uplink"]["city"]["tls"]) == set()
+    assert keys_of(UplinkCommands, document["uplink"]["city"]["commands"]) == set()
 
 
 def test_annotated_schema_loads_also_with_what_it_has_in_comments():
@@ -51,7 +53,7 @@ def test_annotated_schema_shows_the_defaults():
     assert shown.keys.id_prefix == plain.keys.id_prefix
     assert shown.uplink["file"].keep == FileUplink().keep
     default = parse(MQTT, HERE).uplink["city"]
-    for key in ("ack", "keepalive_s", "session_expiry_s", "window", "messages_per_s"):
+    for key in ("ack", "commands", "keepalive_s", "session_expiry_s", "window", "messages_per_s"):
         assert getattr(shown.uplink["city"], key) == getattr(default, key)
 
 
