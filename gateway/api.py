@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from gateway import api_views, status
+from gateway.api_audit import AuditApi
 from gateway.api_backup import BackupApi
 from gateway.api_buffer import BufferApi
+from gateway.api_deeds import api_command_deed, operation_deed
+from gateway.api_entrance import CALLER, IS_PENDING, IS_READING, Noting, authorised
 from gateway.api_requests import (
     Wrong,
     command_request,
@@ -20,9 +23,11 @@ from gateway.api_requests import (
     operation_request,
     seconds,
 )
+from gateway.audit import Actor
 from gateway.code_words import code_text
 from gateway.commands import LAMP, CommandRefused
 from gateway.composition import start_error
+from gateway.doors import Caller, Role, user_at
 from gateway.fleet_view import NodeView
 from gateway.names import UnknownName, parse_path
 from gateway.operations import ASLEEP, BUSY, NO_ANSWER, UNKNOWN_NODE, Operation, OperationFailed
@@ -51,10 +56,15 @@ class Api:
     def __init__(self, gateway: "Gateway", new_command_id: Callable[[], str]) -> None:
         self._gateway = gateway
         self._new_command_id = new_command_id
+        self._noting = Noting(lambda: gateway.audit)
 
-    def application(self) -> web.Application:
-        """Return the aiohttp application with every route."""
-        application = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[_errors])
+    def application(self, entrance: Callable) -> web.Application:
+        """Return the aiohttp application with every route.
+
+        `entrance` is a middleware that knows who asks: it sets the request's CALLER.
+        """
+        middlewares = [_errors, entrance, self._noting.middleware(), _errors, authorised]
+        application = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=middlewares)
         application.add_routes([
             web.get("/v1/status", self._status),
             web.get("/v1/nodes", self._nodes),
@@ -67,6 +77,7 @@ class Api:
             web.delete("/v1/commands/{id}", self._cancel),
             *BufferApi(self._gateway, self._view).routes(),
             *BackupApi(self._gateway).routes(),
+            *AuditApi(self._gateway, self._view).routes(),
         ])
         return application
 
@@ -91,9 +102,13 @@ class Api:
     async def _operate(self, request: web.Request) -> web.Response:
         view = self._view(request.match_info["node"])
         operation = operation_request(json_object(await request.read()), view.objects)
+        deed = operation_deed(view.row.endpoint, operation)
+        request[IS_READING] = deed is None
         if operation.kind == "discover" and not operation.path:
             return _json({"code": "2.05", "values": [],
                           "links": api_views.objects_as_links(view)})
+        if deed is not None:
+            await self._noting.begin(request, deed)
         result = await self._perform(view, operation)
         return _json(api_views.operation_result(result, operation.paths))
 
@@ -131,7 +146,10 @@ class Api:
             reason = code_text("4.04", f"it has no object /{LAMP[0]}")
             raise Wrong(409, f"{view.row.endpoint} is no lamp ({reason})")
         wanted = command_request(body, view.row.endpoint, view.objects, self._new_command_id)
-        return _json(api_views.command(await self._gateway.submit(wanted)), status=202)
+        await self._noting.begin(request, api_command_deed(wanted))
+        row = await self._gateway.submit(wanted)
+        request[IS_PENDING] = not row.state.is_final
+        return _json(api_views.command(row), status=202)
 
     async def _commands(self, request: web.Request) -> web.Response:
         rows = await self._gateway.commands(with_ended="all" in request.query)
@@ -225,6 +243,13 @@ async def _errors(request: web.Request, handler: Callable[..., Awaitable]) -> we
         return _json({"error": error.reason}, error.status)
 
 
+@web.middleware
+async def _socket_entrance(request: web.Request, handler: Callable) -> web.StreamResponse:
+    """Let in whoever the socket's mode lets connect, by the name of the machine's user."""
+    request[CALLER] = Caller(Actor("socket", user_at(request.transport)), Role.ADMIN)
+    return await handler(request)
+
+
 @asynccontextmanager
 async def serving(gateway: "Gateway", socket_path: str, group: str) -> AsyncIterator[None]:
     """Listen on `socket_path`, open to its owner and to `group` if one is named, until the end.
@@ -233,8 +258,9 @@ async def serving(gateway: "Gateway", socket_path: str, group: str) -> AsyncIter
     StartError where it can be later, LookupError for a group that this machine does not have.
     """
     group_id = grp.getgrnam(group).gr_gid if group else None
-    api = Api(gateway, lambda: gateway.random.randbytes(COMMAND_ID_BYTES).hex())
-    runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=STOP_S)
+    application = Api(gateway, lambda: gateway.random.randbytes(COMMAND_ID_BYTES).hex())
+    runner = web.AppRunner(
+        application.application(_socket_entrance), access_log=None, shutdown_timeout=STOP_S)
     await runner.setup()
     try:
         try:

@@ -206,3 +206,22 @@ class StoredContext:
     sealed: bytes
     created_ms: int
     numbers: Numbers = Numbers()
+
+
+# The result of an entry of the audit log until something has come of it.
+AUDIT_OPEN = "begun"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """An entry of the audit log: when, by which door, who, what, on what, with what result."""
+
+    time_ms: int
+    door: str  # "socket", "http", "uplink"
+    who: str  # a user of this machine, a token's name, an uplink's name
+    action: str  # "write", "dim", "cancel command", ...
+    endpoint: str | None = None
+    path: str | None = None
+    value: str | None = None  # as JSON, bounded; never of what may be secret
+    command: str | None = None  # the id of the command that it queued
+    result: str = AUDIT_OPEN

@@ -11,7 +11,9 @@ from pathlib import Path as FilePath
 from random import Random
 
 from gateway import fleet_view, status
+from gateway.audit import Audit
 from gateway.buffer import Buffer
+from gateway.city_door import CityDoor
 from gateway.clock import Clock
 from gateway.coap_content import Path
 from gateway.coap_context import CoapContext
@@ -81,6 +83,7 @@ class Gateway:
             unix_ms=clock.unix_ms,
             size_bytes_max=settings.buffer.size_max_bytes,
         )
+        self.audit = Audit(self.store, clock, settings.buffer.size_max_bytes)
         limits = settings.limits
         self._sessions = Sessions(random.randbytes, limits.nodes_max, limits.awake_window_s * 1000)
         self._readings = Readings()
@@ -125,6 +128,7 @@ class Gateway:
         await self._observations.close()
         await self._context.shutdown()
         await self._presence.flush()
+        await self.audit.close()
         await self.store.close()
 
     def _build(self) -> None:
@@ -172,10 +176,11 @@ class Gateway:
         self._presence.follow(self._care)
         self._uplinks = self._uplink_builder.build(
             self.settings, self.store, self.clock, self.random, self._new_executor,
-            self.submit, self._presence.units_of,
+            CityDoor(self.settings, self.audit, self.submit).take, self._presence.units_of,
         )  # fmt: skip
         self._presence.follow(StateReports(self._uplinks))
         self.runner.call_on_result(self._tell_result)
+        self.runner.call_on_result(self.audit.command_ended)
         self._site = GatewayResource(self._presence, self._reports, limits.payload_bytes_max)
         context.serversite = self._site
 
@@ -274,6 +279,7 @@ class Gateway:
             "care": self._care,
             "store": self._watch,
             "buffer": self._house,
+            "audit": self.audit,
         }
         return {
             f"{part}: {name}": count

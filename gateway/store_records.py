@@ -1,10 +1,10 @@
-"""What the store keeps besides nodes and readings: commands, counters, incidents."""
+"""What the store keeps besides nodes and readings: commands, counters, incidents, audit."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
-from gateway import store_commands
-from gateway.rows import CommandRow, IncidentRow
+from gateway import store_audit, store_commands
+from gateway.rows import AuditRow, CommandRow, IncidentRow
 
 T = TypeVar("T")
 
@@ -62,6 +62,23 @@ class Records:
     async def incidents(self, limit: int) -> list[IncidentRow]:
         """Return the newest `limit` incidents, newest first."""
         return await self._read(store_commands.recent_incidents, limit)
+
+    async def add_audit(self, row: AuditRow, rows_max: int) -> int:
+        """Add an entry to the audit log, the newest `rows_max` are kept; return its id."""
+        return await self._write(store_audit.add, row, rows_max)
+
+    async def end_audit(self, number: int, result: str) -> None:
+        """Note what came of an entry of the audit log."""
+        await self._write(store_audit.end, number, result)
+
+    async def end_audit_of_command(self, command: str, result: str) -> None:
+        """Note what became of a command that is in the audit log."""
+        arguments = (command, result)
+        await self._write(store_audit.end_command, *arguments, wait_ms=self._measurement_ms)
+
+    async def audit(self, endpoint: str | None, limit: int) -> list[AuditRow]:
+        """Return the newest `limit` entries of the audit log, newest first."""
+        return await self._read(store_audit.recent, endpoint, limit)
 
     async def _write(
         self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None

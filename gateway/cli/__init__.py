@@ -28,6 +28,7 @@ COMMAND_MODULES = {
     "commands": "queue",
     "backup": "backup",
     "restore": "backup",
+    "audit": "audit",
     "city": "city",
 }
 

@@ -1,0 +1,75 @@
+"""Who stands at a door of the management API, and what that role may ask."""
+
+import pwd
+import socket
+import struct
+from asyncio import BaseTransport
+from dataclasses import dataclass
+from enum import IntEnum
+
+from gateway.audit import Actor
+
+# The third is the peer's group (unix(7), SO_PEERCRED).
+_CREDENTIALS = struct.Struct("3i")
+
+
+class Role(IntEnum):
+    """What somebody may: look; switch what the nodes do; everything."""
+
+    VIEW = 1
+    OPERATE = 2
+    ADMIN = 3
+
+    @property
+    def word(self) -> str:
+        """Return the role as settings and files write it."""
+        return self.name.lower()
+
+
+ROLES = {role.word: role for role in Role}
+
+OPERATING = frozenset((
+    ("POST", "/v1/nodes/{node}/operations"),
+    ("GET", "/v1/nodes/{node}/observe"),
+    ("POST", "/v1/commands"),
+    ("DELETE", "/v1/commands/{id}"),
+))
+# What is read there is about people and keys.
+ADMINISTRATIVE = ("/v1/audit", "/v1/keys", "/v1/tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who was let in."""
+
+    actor: Actor
+    role: Role
+
+
+def needed_role(method: str, route: str) -> Role:
+    """Return the least role that may make a request to `route`, as the router has it.
+
+    What nobody has thought of is for administrators.
+    """
+    if (method, route) in OPERATING:
+        return Role.OPERATE
+    is_administrative = any(
+        route == each or route.startswith(each + "/") for each in ADMINISTRATIVE)
+    if method in ("GET", "HEAD") and not is_administrative:
+        return Role.VIEW
+    return Role.ADMIN
+
+
+def user_at(transport: BaseTransport) -> str:
+    """Return the name of this machine's user at the other end of a Unix socket."""
+    connection = transport.get_extra_info("socket")
+    try:
+        answer = connection.getsockopt(
+            socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    except (OSError, AttributeError):
+        return "unknown"
+    user_id = _CREDENTIALS.unpack(answer)[1]
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return f"user {user_id}"
