@@ -19,6 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # Of requests whose handlers note nothing themselves.
 _ACTIONS = {
     ("DELETE", "/v1/commands/{id}"): "cancel command",
+    ("POST", "/v1/backup"): "backup",
     ("POST", "/v1/buffer/replays"): "replay",
     ("DELETE", "/v1/buffer/replays/{id}"): "cancel replay",
 }
@@ -83,8 +84,8 @@ class Noting:
 
 
 def _result(response: web.StreamResponse) -> str:
-    body = getattr(response, "text", None)
     try:
+        body = getattr(response, "text", None)
         answer = json.loads(body) if body else {}
     except ValueError:
         answer = {}
