@@ -16,6 +16,7 @@ from gateway.api_backup import BackupApi
 from gateway.api_buffer import BufferApi
 from gateway.api_deeds import api_command_deed, operation_deed
 from gateway.api_entrance import CALLER, IS_PENDING, IS_READING, Noting, authorised
+from gateway.api_keys import KeysApi
 from gateway.api_requests import (
     Wrong,
     command_request,
@@ -77,6 +78,7 @@ class Api:
             web.delete("/v1/commands/{id}", self._cancel),
             *BufferApi(self._gateway, self._view).routes(),
             *BackupApi(self._gateway).routes(),
+            *KeysApi(self._gateway, self._view, self._noting.begin).routes(),
             *AuditApi(self._gateway, self._view).routes(),
         ])
         return application

@@ -30,6 +30,7 @@ from gateway.composition import (
     listen_error,
     peer_of,
 )
+from gateway.contexts import Contexts
 from gateway.fleet_view import LatestReadings, NodeView
 from gateway.housekeeping import Housekeeping
 from gateway.node_care import NodeCare
@@ -93,6 +94,7 @@ class Gateway:
         self._tasks: list[asyncio.Task] = []
         self._wake = asyncio.Event()
         self._started_s = clock.monotonic_s()
+        self.contexts: Contexts | None = None  # with OSCORE
         self.settings_path = ""  # the file that a backup takes along
 
     # Start and stop

@@ -26,6 +26,7 @@ COMMAND_MODULES = {
     "resume": "lighting",
     "buffer": "buffer",
     "commands": "queue",
+    "keys": "keys",
     "backup": "backup",
     "restore": "backup",
     "audit": "audit",

@@ -1,0 +1,258 @@
+"""Nodes' keys at the command line: made, listed, revoked, carried; and no secret anywhere."""
+
+import asyncio
+import base64
+import csv
+import json
+import logging
+import stat
+
+import pytest
+from click.testing import CliRunner
+
+from gateway import api, exported_keys, private_file, sealed_file
+from gateway.cli import main
+from gateway.clock import SystemClock
+from gateway.contexts import Contexts
+from gateway.exported_keys import ExportedKeys
+from gateway.sealed_file import SealedFileError
+from gateway.vault import Vault
+from protocol import credentials
+from tests.gateway.coap_street import run
+from tests.gateway.oscore_keys import credentials_of_node
+from tests.gateway.service_street import running
+
+LAMP, BIN = "urn:dev:mac:020000fffe000101", "urn:dev:mac:020000fffe000201"
+KEY = bytes(range(32))
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch):
+    monkeypatch.setattr(sealed_file, "SCRYPT_LOG_N", 10)
+
+
+@pytest.fixture
+def passphrase(tmp_path):
+    private_file.write_new(tmp_path / "passphrase", b"correct horse battery staple\n")
+    return tmp_path / "passphrase"
+
+
+def calls(folder, *lines, prefix="0000"):
+    """The results of command lines, one after the other, on one gateway; `folder` is its own."""
+
+    async def call():
+        folder.mkdir(exist_ok=True)
+        async with running(folder, text=f'[keys]\nid_prefix = "{prefix}"') as (gateway, _):
+            gateway.contexts = Contexts(gateway.store, Vault(KEY), SystemClock(),
+                                        gateway.random.randbytes, bytes.fromhex(prefix))
+            await gateway.contexts.open()
+            async with api.serving(gateway, str(folder / "s"), ""):
+                return [await asyncio.to_thread(
+                    CliRunner().invoke, main, ["--socket", str(folder / "s"), *map(str, line)])
+                    for line in lines]
+
+    return run(call())
+
+
+def call(folder, *words, **options):
+    result, = calls(folder, words, **options)
+    return result
+
+
+def listed(folder):
+    return json.loads(call(folder, "keys", "list", "--json").stdout)
+
+
+def test_added_node_gets_a_file_that_only_its_owner_can_read(tmp_path):
+    file = tmp_path / "lamp.keys"
+    done = call(tmp_path / "g", "keys", "add", LAMP, "--out", file)
+    assert done.exit_code == 0, done.output
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    given = credentials.decode(file.read_bytes())
+    assert (given.sender_id.hex(), given.recipient_id.hex()) == ("00000000", "00000001")
+    row, = listed(tmp_path / "g")
+    assert (row["endpoint"], row["kid"], row["state"]) == (LAMP, "00000000", "current")
+
+
+def test_every_node_gets_a_secret_and_ids_of_its_own(tmp_path):
+    names = [f"node-{number}" for number in range(5)]
+    calls(tmp_path / "g", *(("keys", "add", name, "--out", tmp_path / name) for name in names),
+          prefix="00a7")
+    given = [credentials.decode((tmp_path / name).read_bytes()) for name in names]
+    assert len({each.master_secret for each in given}) == 5
+    assert [each.sender_id.hex() for each in given] == [f"00a70{n:03x}" for n in (0, 2, 4, 6, 8)]
+
+
+def test_many_nodes_are_added_from_a_table(tmp_path):
+    with open(tmp_path / "delivery.csv", "w", newline="") as file:
+        csv.writer(file).writerows([["asset", "endpoint"], ["L-1", LAMP], [], ["B-1", BIN]])
+    done = call(tmp_path / "g", "keys", "add", "--csv", tmp_path / "delivery.csv", "--out",
+                tmp_path / "out", "--json")
+    assert [each["endpoint"] for each in json.loads(done.stdout)] == [LAMP, BIN]
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+    files = sorted(each.name for each in (tmp_path / "out").iterdir())
+    assert files == ["020000fffe000101.keys", "020000fffe000201.keys"]
+
+
+@pytest.mark.parametrize("table", ["", "endpoint\n", "a\na\n", "asset,endpoint\nL-1\n"])
+def test_table_without_endpoints_adds_nothing(tmp_path, table):
+    (tmp_path / "t.csv").write_text(table)
+    done, rows = calls(tmp_path / "g", ("keys", "add", "--csv", tmp_path / "t.csv", "--out",
+                                        tmp_path / "out"), ("keys", "list", "--json"))
+    assert done.exit_code == 2 and json.loads(rows.stdout) == []
+
+
+def test_file_that_is_there_is_not_replaced_and_no_keys_are_made(tmp_path):
+    (tmp_path / "here").write_text("precious")
+    done, rows = calls(tmp_path / "g", ("keys", "add", LAMP, "--out", tmp_path / "here"),
+                       ("keys", "list", "--json"))
+    assert done.exit_code == 2 and "is there already" in done.stderr
+    assert (tmp_path / "here").read_text() == "precious" and json.loads(rows.stdout) == []
+
+
+def test_keys_whose_file_cannot_be_written_are_revoked(tmp_path):
+    # As long as a name may be, so that the part beside it is too long.
+    done, rows = calls(tmp_path / "g", ("keys", "add", LAMP, "--out", tmp_path / ("n" * 255)),
+                       ("keys", "list", "--json"))
+    assert done.exit_code == 1 and "were revoked" in done.stderr
+    assert [each["state"] for each in json.loads(rows.stdout)] == ["revoked"]
+
+
+def test_node_that_has_keys_gets_no_second_ones(tmp_path):
+    _, done = calls(tmp_path / "g", ("keys", "add", LAMP, "--out", tmp_path / "1"),
+                    ("keys", "add", LAMP, "--out", tmp_path / "2"))
+    assert done.exit_code == 1 and "has keys already" in done.stderr
+    assert not (tmp_path / "2").exists()
+
+
+def test_revoked_node_stays_named_until_it_is_added_again(tmp_path):
+    revoked, rows, again, fresh = calls(
+        tmp_path / "g", ("keys", "add", LAMP, "--out", tmp_path / "1"),
+        ("keys", "revoke", "0101"), ("keys", "list", "--json"),
+        ("keys", "add", LAMP, "--out", tmp_path / "2"), ("keys", "list", "--json"))[1:]
+    assert revoked.exit_code == 0, revoked.output
+    assert [each["state"] for each in json.loads(rows.stdout)] == ["revoked"]
+    assert again.exit_code == 0, again.output
+    assert [each["state"] for each in json.loads(fresh.stdout)] == ["current"]
+    assert (tmp_path / "1").read_bytes() != (tmp_path / "2").read_bytes()
+
+
+def test_unknown_node_and_ambiguous_ending_are_told_in_words(tmp_path):
+    unknown, both = calls(
+        tmp_path / "g", ("keys", "add", LAMP, "--out", tmp_path / "1"),
+        ("keys", "add", BIN, "--out", tmp_path / "2"),
+        ("keys", "revoke", "9999"), ("keys", "revoke", "01"))[2:]
+    assert "no node '9999' has keys here" in unknown.stderr
+    assert "names 2 nodes" in both.stderr
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", "a\nb", "x" * 253, "é" * 127])
+def test_name_that_no_node_can_register_under_gets_no_keys(tmp_path, name):
+    done = call(tmp_path / "g", "keys", "add", name, "--out", tmp_path / "1")
+    assert done.exit_code in (1, 2) and not (tmp_path / "1").exists()
+
+
+def exported(tmp_path, passphrase, *nodes):
+    """Two nodes with keys at gateway `a`, and an export of them."""
+    lines = [("keys", "add", LAMP, "--out", tmp_path / "lamp"),
+             ("keys", "add", BIN, "--out", tmp_path / "bin")]
+    words = [word for name in nodes for word in ("--node", name)]
+    lines.append(("keys", "export", tmp_path / "e", "--passphrase-file", passphrase, *words))
+    done = calls(tmp_path / "a", *lines)[-1]
+    assert done.exit_code == 0, done.output
+    return tmp_path / "e"
+
+
+def imported(tmp_path, passphrase, *words):
+    return call(tmp_path / "b", "keys", "import", tmp_path / "e", "--passphrase-file", passphrase,
+                *words, prefix="0001")
+
+
+def test_exported_keys_come_in_as_restored_and_protect_nothing(tmp_path, passphrase):
+    file = exported(tmp_path, passphrase)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    done = imported(tmp_path, passphrase)
+    assert done.exit_code == 0 and "imported the keys of 2 nodes" in done.stdout
+    found = listed(tmp_path / "b")
+    assert [(each["endpoint"], each["state"]) for each in found] == [
+        (LAMP, "restored"), (BIN, "restored")]
+    assert [each["kid"] for each in found] == ["00000000", "00000002"]
+
+
+def test_export_leaves_its_gateway_as_it_was(tmp_path, passphrase):
+    exported(tmp_path, passphrase)
+    assert [each["state"] for each in listed(tmp_path / "a")] == ["current", "current"]
+
+
+def test_one_node_is_exported_or_imported_alone(tmp_path, passphrase):
+    exported(tmp_path, passphrase, "0201")
+    done = imported(tmp_path, passphrase, "--node", LAMP)
+    assert done.exit_code == 1 and f"has no keys of {LAMP}" in done.stderr
+    assert imported(tmp_path, passphrase, "--node", BIN).exit_code == 0
+    assert [each["endpoint"] for each in listed(tmp_path / "b")] == [BIN]
+
+
+def test_import_leaves_alone_what_the_gateway_knows_revoked_nodes_too(tmp_path, passphrase):
+    exported(tmp_path, passphrase)
+    call(tmp_path / "b", "keys", "add", LAMP, "--out", tmp_path / "own", prefix="0001")
+    imported(tmp_path, passphrase)
+    call(tmp_path / "b", "keys", "revoke", BIN)
+    done = imported(tmp_path, passphrase, "--json")
+    assert json.loads(done.stdout) == {"imported": [], "skipped": [LAMP, BIN], "taken": []}
+    done = imported(tmp_path, passphrase, "--json", "--with-revoked")
+    assert json.loads(done.stdout)["imported"] == [BIN]
+
+
+def test_import_of_an_id_that_another_node_has_is_refused_and_says_why(tmp_path, passphrase):
+    exported(tmp_path, passphrase, LAMP)
+    call(tmp_path / "b", "keys", "add", "other", "--out", tmp_path / "own")
+    done = imported(tmp_path, passphrase)
+    assert done.exit_code == 1 and "different keys.id_prefix" in done.stdout
+    assert [each["endpoint"] for each in listed(tmp_path / "b")] == ["other"]
+
+
+def test_export_opens_under_its_passphrase_alone(tmp_path, passphrase):
+    exported(tmp_path, passphrase)
+    passphrase.write_text("another passphrase")
+    done = imported(tmp_path, passphrase)
+    assert done.exit_code == 1 and "passphrase is wrong" in done.stderr
+
+
+def test_gateway_without_oscore_keeps_no_keys(tmp_path):
+    async def scenario():
+        socket = str(tmp_path / "s")
+        async with running(tmp_path) as (gateway, _), api.serving(gateway, socket, ""):
+            return await asyncio.to_thread(
+                CliRunner().invoke, main, ["--socket", socket, "keys", "list"])
+
+    done = run(scenario())
+    assert done.exit_code == 1 and 'gateway.security = "none"' in done.stderr
+
+
+def test_no_command_log_or_audit_shows_a_secret(tmp_path, passphrase, caplog):
+    caplog.set_level(logging.DEBUG)
+    exported(tmp_path, passphrase)
+    outputs = [imported(tmp_path, passphrase, "--json").output]
+    outputs += [each.output for each in calls(
+        tmp_path / "a", ("keys", "list"), ("keys", "list", "--json"), ("keys", "revoke", LAMP),
+        ("keys", "add", LAMP, "--out", tmp_path / "new", "--json"), ("audit", "--json"),
+        ("keys", "add", BIN, "--out", tmp_path / "never"), ("status", "--json"))]
+    text = "".join(outputs) + caplog.text
+    assert "revoke keys" in text, "the audit log was not shown"
+    secrets = [credentials.decode((tmp_path / name).read_bytes()) for name in ("lamp", "new")]
+    for secret in [part for each in secrets for part in (each.master_secret, each.master_salt)]:
+        assert secret.hex() not in text and repr(secret)[2:-1] not in text
+        # Whatever stands before it, and whole quanta of it only.
+        for before in (b"", b"-", b"--"):
+            encoded = base64.b64encode(before + secret).decode()
+            assert encoded[4 * bool(before):-4] not in text
+
+
+def test_damaged_export_is_refused_line_by_line_without_showing_it():
+    whole = exported_keys.encode([ExportedKeys(LAMP, credentials_of_node(1))])
+    assert list(exported_keys.decode(whole))[0].endpoint == LAMP
+    for damaged in (b"{", b"[]", b'{"endpoint": "a"}', whole[:-8] + b'"}', b'"\xff"',
+                    whole.replace(b"urn", b"u n"), whole.replace(b'"credentials": "', b"\\0")):
+        with pytest.raises(SealedFileError, match="line 1") as caught:
+            list(exported_keys.decode(damaged))
+        assert credentials_of_node(1).master_secret.hex() not in str(caught.value)
