@@ -15,10 +15,8 @@ SEQUENCE_MAX = 2**40 - 1
 ID_LENGTH_MAX = 7
 
 _ALGORITHM = 10
-# COSE's Enc_structure, and in it the external_aad up to the request's kid (RFC 8613 5.4).
+# COSE's Enc_structure, up to the external_aad.
 _AAD_START = b"\x83\x68Encrypt0\x40"
-_EXTERNAL_AAD_START = b"\x85\x01\x81\x0a"
-_EXTERNAL_AAD_LENGTH = 7
 # Class U alone (RFC 8613 figure 5); Proxy-Uri, too, but that would show the path.
 _OUTER = (coap.URI_HOST, coap.URI_PORT, coap.PROXY_SCHEME)
 _NEVER_PROTECTED = (coap.OSCORE, coap.PROXY_URI)
@@ -202,10 +200,8 @@ def _nonce(context, id, piv):
 
 
 def _aad(request_id):
-    """Return the Enc_structure (RFC 8613 5.4): lengths below 24, so heads of one byte each."""
+    """Return the Enc_structure of a request and its responses (RFC 8613 5.4)."""
     kid, piv = request_id.kid, request_id.piv
-    head = bytes((0x40 + _EXTERNAL_AAD_LENGTH + len(kid) + len(piv),))
-    return b"".join((
-        _AAD_START, head, _EXTERNAL_AAD_START, bytes((0x40 + len(kid),)), kid,
-        bytes((0x40 + len(piv),)), piv, b"\x40",
-    ))  # fmt: skip
+    # The external_aad, [1, [10], kid, piv, h'']: lengths below 24, so heads of one byte each.
+    external = bytes((0x47 + len(kid) + len(piv), 0x85, 1, 0x81, _ALGORITHM, 0x40 + len(kid)))
+    return b"".join((_AAD_START, external, kid, bytes((0x40 + len(piv),)), piv, b"\x40"))

@@ -163,6 +163,14 @@ def test_ccm_is_that_of_cryptography(ours, key, nonce, aad, plaintext, place):
     assert ours("decrypt", key, nonce, aad, bytes(changed)) == "SecurityError"
 
 
+@pytest.mark.parametrize("length", [239, 240, 241, 255, 256, 257, 496, 512, 4079, 4080, 65535])
+def test_ccm_of_several_pieces_is_that_of_cryptography(ours, length):
+    key, nonce, plaintext = bytes(16), bytes(range(13)), bytes(range(256)) * 256
+    ciphertext = AESCCM(key, tag_length=8).encrypt(nonce, plaintext[:length], b"data")
+    assert ours("encrypt", key, nonce, b"data", plaintext[:length]) == ciphertext
+    assert ours("decrypt", key, nonce, b"data", ciphertext) == plaintext[:length]
+
+
 @PER_INTERPRETER
 @given(st.binary(max_size=100), st.binary(max_size=100), st.binary(max_size=40),
        st.integers(1, 300))
