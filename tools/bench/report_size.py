@@ -36,16 +36,16 @@ class Server:
     def __init__(self, peer) -> None:
         self._peer = peer
         self._endpoint = Endpoint(random.Random(2).randbytes)
-        self.sends: list[tuple[int, int, list[str]]] = []  # (when, bytes, names)
+        self.sends: list[tuple[int, bytes]] = []  # (when, datagram)
 
     def receive(self, datagram: bytes, now_ms: int) -> list[bytes]:
         self._endpoint.receive_datagram(datagram, self._peer, now_ms)
         while event := self._endpoint.next_event():
             if isinstance(event, RequestReceived):
-                self._answer(event, len(datagram), now_ms)
+                self._answer(event, datagram, now_ms)
         return [data for data, _ in self._endpoint.datagrams_to_send()]
 
-    def _answer(self, event: RequestReceived, size: int, now_ms: int) -> None:
+    def _answer(self, event: RequestReceived, datagram: bytes, now_ms: int) -> None:
         if event.request.path == ("rd",):
             answer = Response(coap.CREATED, location=("rd", "1"))
             clock = str(START_S + now_ms // 1000).encode()
@@ -54,8 +54,7 @@ class Server:
         else:
             answer = Response(coap.CHANGED)
         if event.request.path == ("dp",):
-            names = [record.name for record in senml.decode_cbor(event.request.payload)]
-            self.sends.append((now_ms, size, names))
+            self.sends.append((now_ms, datagram))
         self._endpoint.send_response(event.exchange, answer, now_ms)
 
 
@@ -71,8 +70,8 @@ def board_of(furniture: str, street: Street) -> VirtualBoard:
     return board
 
 
-def measure(furniture: str) -> tuple[int, list[str]]:
-    """Return (bytes, names of its values) of the largest Send of the last hour."""
+def largest_send(furniture: str) -> bytes:
+    """Return the largest Send of the last hour, as a datagram."""
     street = Street(1, START_S, *ANGERS, 3600)
     settings = Settings(server_uri="coap://192.0.2.9:5683", registration_spread_s=0,
                         latitude_e6=47_473_900, longitude_e6=-551_700)
@@ -85,9 +84,8 @@ def measure(furniture: str) -> tuple[int, list[str]]:
         node.handle_timeout(now_ms)
         _exchange(node, server, now_ms)
         now_ms = max(now_ms + 1, node.next_timeout_ms())
-    last_hour = [send for send in server.sends if send[0] >= (HOURS - 1) * HOUR_MS]
-    _, size, names = max(last_hour, key=lambda send: send[1])
-    return size, [name for name in names if not name.startswith(JOURNAL)]
+    last_hour = [send for when, send in server.sends if when >= (HOURS - 1) * HOUR_MS]
+    return max(last_hour, key=len)
 
 
 def _exchange(node: Node, server: Server, now_ms: int) -> None:
@@ -102,9 +100,11 @@ def _exchange(node: Node, server: Server, now_ms: int) -> None:
 def main() -> int:
     rows = []
     for furniture in FURNITURES:
-        size, names = measure(furniture)
-        rows.append({"report": furniture, "udp payload bytes": size, "readings": len(names),
-                     "bytes per reading": round(size / len(names), 1),
+        send = largest_send(furniture)
+        records = senml.decode_cbor(coap.decode(send).payload)
+        names = [record.name for record in records if not record.name.startswith(JOURNAL)]
+        rows.append({"report": furniture, "udp payload bytes": len(send), "readings": len(names),
+                     "bytes per reading": round(len(send) / len(names), 1),
                      "values": " ".join(names)})
     figures.publish("report_size", rows)
     return 0
