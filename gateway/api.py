@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from gateway import api_views, status
+from gateway import api_views, metrics, settings_check, status
 from gateway.api_audit import AuditApi
 from gateway.api_backup import BackupApi
 from gateway.api_buffer import BufferApi
@@ -24,11 +24,12 @@ from gateway.api_requests import (
     operation_request,
     seconds,
 )
+from gateway.api_tokens import TokensApi
 from gateway.audit import Actor
 from gateway.code_words import code_text
 from gateway.commands import LAMP, CommandRefused
 from gateway.composition import start_error
-from gateway.doors import Caller, Role, user_at
+from gateway.doors import SOCKET, Caller, Role, user_at
 from gateway.fleet_view import NodeView
 from gateway.names import UnknownName, parse_path
 from gateway.operations import ASLEEP, BUSY, NO_ANSWER, UNKNOWN_NODE, Operation, OperationFailed
@@ -67,6 +68,7 @@ class Api:
         middlewares = [_errors, entrance, self._noting.middleware(), _errors, authorised]
         application = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=middlewares)
         application.add_routes([
+            web.get("/metrics", self._metrics),
             web.get("/v1/status", self._status),
             web.get("/v1/nodes", self._nodes),
             web.get("/v1/nodes/{node}", self._node),
@@ -80,11 +82,16 @@ class Api:
             *BackupApi(self._gateway).routes(),
             *KeysApi(self._gateway, self._view, self._noting.begin).routes(),
             *AuditApi(self._gateway, self._view).routes(),
+            *TokensApi(self._gateway, self._noting).routes(),
         ])
         return application
 
     async def _status(self, request: web.Request) -> web.Response:
         return _json(api_views.status(await self._gateway.status(), self._now_ms()))
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        text = metrics.text(await self._gateway.status(), self._now_ms())
+        return web.Response(text=text, headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _nodes(self, request: web.Request) -> web.Response:
         now_ms = self._now_ms()
@@ -245,10 +252,15 @@ async def _errors(request: web.Request, handler: Callable[..., Awaitable]) -> we
         return _json({"error": error.reason}, error.status)
 
 
+def new_api(gateway: "Gateway") -> Api:
+    """Return the handlers for one door."""
+    return Api(gateway, lambda: gateway.random.randbytes(COMMAND_ID_BYTES).hex())
+
+
 @web.middleware
 async def _socket_entrance(request: web.Request, handler: Callable) -> web.StreamResponse:
     """Let in whoever the socket's mode lets connect, by the name of the machine's user."""
-    request[CALLER] = Caller(Actor("socket", user_at(request.transport)), Role.ADMIN)
+    request[CALLER] = Caller(Actor(SOCKET, user_at(request.transport)), Role.ADMIN)
     return await handler(request)
 
 
@@ -260,9 +272,9 @@ async def serving(gateway: "Gateway", socket_path: str, group: str) -> AsyncIter
     StartError where it can be later, LookupError for a group that this machine does not have.
     """
     group_id = grp.getgrnam(group).gr_gid if group else None
-    application = Api(gateway, lambda: gateway.random.randbytes(COMMAND_ID_BYTES).hex())
-    runner = web.AppRunner(
-        application.application(_socket_entrance), access_log=None, shutdown_timeout=STOP_S)
+    settings_check.check_folder("management.socket", socket_path)
+    application = new_api(gateway).application(_socket_entrance)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_S)
     await runner.setup()
     try:
         try:

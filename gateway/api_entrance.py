@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.api_requests import Wrong
 from gateway.audit import Audit, Deed
-from gateway.doors import Caller, needed_role
+from gateway.doors import SOCKET, Caller, is_local, needed_role
 
 CALLER = web.RequestKey("caller", Caller)
 ENTRY = web.RequestKey("entry", int | None)
@@ -19,6 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # Of requests whose handlers note nothing themselves.
 _ACTIONS = {
     ("DELETE", "/v1/commands/{id}"): "cancel command",
+    ("DELETE", "/v1/tokens/{name}"): "remove token",
     ("POST", "/v1/backup"): "backup",
     ("POST", "/v1/buffer/replays"): "replay",
     ("DELETE", "/v1/buffer/replays/{id}"): "cancel replay",
@@ -35,7 +36,10 @@ def route_of(request: web.Request) -> str:
 async def authorised(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a caller do what its role may; raises Wrong with 403."""
     caller = request[CALLER]
-    role = needed_role(request.method, route_of(request))
+    route = route_of(request)
+    if is_local(route) and caller.actor.door != SOCKET:
+        raise Wrong(403, "this is done at the gateway itself, by its socket")
+    role = needed_role(request.method, route)
     if caller.role < role:
         raise Wrong(403, f"{caller.actor.who}: the role {caller.role.word} may not do this; "
                          f"it needs {role.word}")
@@ -79,7 +83,7 @@ class Noting:
         names = request.match_info
         deed = Deed(
             _ACTIONS.get((request.method, route), f"{request.method} {route}"),
-            names.get("endpoint") or names.get("node"), value=names.get("id"))
+            names.get("endpoint") or names.get("node"), value=names.get("id") or names.get("name"))
         await self._audit().note(request[CALLER].actor, deed, _result(response))
 
 

@@ -29,6 +29,7 @@ def status(shown: "Status", now_ms: int) -> dict[str, Any]:
     return {
         "version": shown.version, "id": shown.id, "security": shown.security,
         "uptime_s": shown.uptime_s, "is_time_trusted": shown.is_time_trusted,
+        "warnings": list(shown.warnings),
         "nodes": shown.nodes, "readings_stored": shown.readings_stored,
         "store": store(shown.store),
         "uplinks": [uplink(each, now_ms) for each in shown.uplinks],

@@ -9,6 +9,7 @@ from enum import IntEnum
 
 from gateway.audit import Actor
 
+SOCKET, HTTP = "socket", "http"
 # The third is the peer's group (unix(7), SO_PEERCRED).
 _CREDENTIALS = struct.Struct("3i")
 
@@ -36,6 +37,8 @@ OPERATING = frozenset((
 ))
 # What is read there is about people and keys.
 ADMINISTRATIVE = ("/v1/audit", "/v1/keys", "/v1/tokens")
+# What gives away more than one token's own rights is for this machine alone.
+LOCAL = ("/v1/tokens", "/v1/backup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,18 @@ def needed_role(method: str, route: str) -> Role:
     """
     if (method, route) in OPERATING:
         return Role.OPERATE
-    is_administrative = any(
-        route == each or route.startswith(each + "/") for each in ADMINISTRATIVE)
-    if method in ("GET", "HEAD") and not is_administrative:
+    if method in ("GET", "HEAD") and not _is_under(route, ADMINISTRATIVE):
         return Role.VIEW
     return Role.ADMIN
+
+
+def is_local(route: str) -> bool:
+    """Return whether `route` is served at the gateway's own socket alone."""
+    return _is_under(route, LOCAL)
+
+
+def _is_under(route: str, places: tuple[str, ...]) -> bool:
+    return any(route == each or route.startswith(each + "/") for each in places)
 
 
 def user_at(transport: BaseTransport) -> str:

@@ -73,6 +73,18 @@ def keep(path: str | Path) -> None:
         os.close(descriptor)
 
 
+def open_folder(path: str | Path) -> Path | None:
+    """Return the folder above `path` in which anybody may put something else in its place, if any.
+
+    A folder that all may write to is harmless where it is sticky, as /tmp is. Raises OSError.
+    """
+    for folder in Path(path).absolute().parents:
+        mode = os.stat(folder).st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return folder
+    return None
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)

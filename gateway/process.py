@@ -7,7 +7,7 @@ import signal
 import sys
 from random import SystemRandom
 
-from gateway import api, settings_check
+from gateway import api, http_door, settings_check
 from gateway import settings as gateway_settings
 from gateway.composition import StartError, clock_of, locked, transport_of
 from gateway.service import Gateway
@@ -53,7 +53,8 @@ async def _serve(settings: Settings, settings_path: str) -> None:
     await gateway.start()
     try:
         management = settings.management
-        async with api.serving(gateway, management.socket, management.group):
+        async with (api.serving(gateway, management.socket, management.group),
+                    http_door.serving(gateway)):
             gc.freeze()
             log.info("gateway %s listens on %s", settings.gateway.id, settings.gateway.listen)
             await stopping.wait()

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path as FilePath
 from random import Random
 
-from gateway import fleet_view, status
+from gateway import fleet_view, settings_warnings, status
 from gateway.audit import Audit
 from gateway.buffer import Buffer
 from gateway.city_door import CityDoor
@@ -85,6 +85,7 @@ class Gateway:
             size_bytes_max=settings.buffer.size_max_bytes,
         )
         self.audit = Audit(self.store, clock, settings.buffer.size_max_bytes)
+        self.http_counters: Counter[str] = Counter()
         limits = settings.limits
         self._sessions = Sessions(random.randbytes, limits.nodes_max, limits.awake_window_s * 1000)
         self._readings = Readings()
@@ -257,6 +258,7 @@ class Gateway:
             uplinks=await self.uplinks(),
             counters=self.counters(),
             incidents=await status.incidents(self.store),
+            warnings=settings_warnings.warnings(self.settings),
         )
 
     async def uplinks(self) -> tuple[UplinkStatus, ...]:
@@ -287,7 +289,7 @@ class Gateway:
             f"{part}: {name}": count
             for part, owner in parts.items()
             for name, count in sorted(owner.counters.items())
-        }
+        } | {f"http: {name}": count for name, count in sorted(self.http_counters.items())}
 
     def addresses(self) -> list[Peer]:
         """Return where nodes reach this gateway."""

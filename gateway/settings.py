@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway.settings_doors import UplinkCommands, check_commands
+from gateway.settings_doors import Http, UplinkCommands, check_commands, check_http
 from gateway.settings_table import SettingsError, convert
 
 __all__ = ["Settings", "SettingsError", "load", "parse"]
@@ -167,6 +167,7 @@ class Settings(_Table):
     gateway: Gateway
     scaled_time: ScaledTime | None = None
     management: Management = Management()
+    http: Http = Http()
     keys: Keys = Keys()
     commit: Commit = Commit()
     limits: Limits = Limits()
@@ -232,6 +233,7 @@ def _check(settings: Settings) -> None:
     if (gateway.time == "scaled") != (settings.scaled_time is not None):
         reason = 'allowed is "scaled" together with a table [scaled_time], or neither'
         raise SettingsError.of("gateway.time", gateway.time, reason)
+    check_http(settings.http)
     for name, uplink in settings.uplink.items():
         if isinstance(uplink, MqttUplink):
             _check_mqtt(f"uplink.{name}", uplink)
@@ -271,8 +273,14 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
             uplinks[name] = replace(uplink, password_file=password_file, tls=tls)
     socket = absolute(settings.management.socket) or absolute("faubourg.sock", Path(data))
     key_file = absolute(settings.keys.key_file) or absolute("keys.key", Path(data))
+    http = settings.http
+    http = replace(
+        http, cert=absolute(http.cert), key=absolute(http.key),
+        tokens_file=absolute(http.tokens_file) or absolute("tokens", Path(data)),
+    )  # fmt: skip
     return replace(
         settings,
+        http=http,
         gateway=replace(settings.gateway, data=data),
         keys=replace(settings.keys, key_file=key_file),
         management=replace(settings.management, socket=socket),

@@ -5,6 +5,7 @@ import grp
 import os
 from pathlib import Path
 
+from gateway import private_file
 from gateway.settings import MqttUplink, Settings, SettingsError
 
 # sockaddr_un has room for 108 bytes, with the zero at the end (unix(7)).
@@ -18,6 +19,10 @@ def check(settings: Settings) -> None:
     """Raise SettingsError for what this machine cannot run with. Makes nothing."""
     _check_group(settings.management.group)
     _check_socket(settings.management.socket)
+    if settings.http.listen:
+        check_folder("http.tokens_file", settings.http.tokens_file)
+        for key in ("cert", "key"):
+            _check_file(f"http.{key}", getattr(settings.http, key))
     data = settings.gateway.data
     if os.path.exists(data) and not os.path.isdir(data):
         raise SettingsError.of("gateway.data", data, "is no folder")
@@ -46,6 +51,19 @@ def _check_socket(path: str) -> None:
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
         remark = f"allowed are paths of at most {SOCKET_PATH_BYTES_MAX} bytes"
         raise SettingsError(f"management.socket = {path}: {remark}")
+    check_folder("management.socket", path)
+
+
+def check_folder(key: str, path: str) -> None:
+    """Raise SettingsError where anybody may put something else in the place of `path`."""
+    try:
+        folder = private_file.open_folder(path)
+    except OSError:
+        # It is not there yet, or will be an error of its own.
+        return
+    if folder is not None:
+        remark = f"anybody may write to {folder}; do 'chmod o-w {folder}', or choose another"
+        raise SettingsError(f"{key} = {path}: {remark}")
 
 
 def _check_file(key: str, path: str) -> None:

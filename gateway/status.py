@@ -55,6 +55,7 @@ class Status:
     uplinks: tuple[UplinkStatus, ...]
     counters: dict[str, int]
     incidents: tuple[IncidentRow, ...]  # the newest first
+    warnings: tuple[str, ...] = ()  # what the settings leave unprotected
 
 
 async def readable(reading: Awaitable[T], otherwise: T) -> T:

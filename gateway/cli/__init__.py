@@ -30,6 +30,7 @@ COMMAND_MODULES = {
     "backup": "backup",
     "restore": "backup",
     "audit": "audit",
+    "token": "token",
     "city": "city",
 }
 

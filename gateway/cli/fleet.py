@@ -139,6 +139,8 @@ def status(as_json: bool) -> None:
         ("readings stored", shown["readings_stored"]),
         ("store", _store_text(shown["store"])),
     ])
+    for warning in shown["warnings"]:
+        click.echo(f"WARNING: {warning}")
     if shown["incidents"]:
         print_table(("incident", "of", "", "when"),
                     [(i["kind"], i["subject"], i["detail"], local_time(i["time_ms"] / 1000))

@@ -36,7 +36,7 @@ def check_config(config: str | None, as_json: bool) -> None:
     """
     import msgspec
 
-    from gateway import settings_check
+    from gateway import settings_check, settings_warnings
     from gateway.settings import SettingsError, load
 
     path = _named(config)
@@ -47,6 +47,8 @@ def check_config(config: str | None, as_json: bool) -> None:
     except SettingsError as error:
         click.echo(f"faubourg: {error}", err=True)
         click.get_current_context().exit(2)
+    for warning in settings_warnings.warnings(loaded):
+        click.echo(f"faubourg: warning: {warning}", err=True)
     if as_json:
         print_json(settings)
         return
