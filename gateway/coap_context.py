@@ -7,7 +7,7 @@ used here; the version is pinned for that reason.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from random import Random
 
 import aiocoap
@@ -20,7 +20,9 @@ from aiocoap.util import hostportjoin
 
 from gateway.coap_codec import decode
 from gateway.coap_message_layer import GatewayTuning, MessageLayer
+from gateway.coap_security import SecurityLayer
 from gateway.coap_transport import DatagramTransport, Local, Peer
+from gateway.contexts import Contexts
 from protocol.errors import DecodeError
 
 TOKEN_BYTES = 4
@@ -84,10 +86,27 @@ class Tokens(TokenManager):
         super().__init__(context)
         self._random = random
         self._given_token = b""
+        self.security: SecurityLayer | None = None
 
     def next_token(self) -> bytes:
-        """Return a token; two alike matter only towards one peer."""
-        return self._given_token or self._random.randbytes(TOKEN_BYTES)
+        """Return a token that is not in use: protected responses are matched by it alone."""
+        token = self._given_token
+        while not token:
+            token = self._random.randbytes(TOKEN_BYTES)
+            if self.security is not None and self.security.is_in_use(token):
+                token = b""
+        return token
+
+    def request(self, request: Pipe) -> None:
+        """Send a request; what protects it hears of the end of the interest in it."""
+        if self.security is not None:
+            request.on_event(lambda event: self._hear(request, event), is_interest=False)
+        super().request(request)
+
+    def _hear(self, request: Pipe, event: Pipe.Event) -> bool:
+        if event.is_last:
+            self.security.forget(request.request)
+        return not event.is_last
 
     def request_with(self, token: bytes, pipe: Pipe) -> None:
         """Send a request under a token that is in use: the end of an observation needs it."""
@@ -108,7 +127,7 @@ class CoapContext(aiocoap.Context):
     """A CoAP endpoint, server and client, over one datagram transport.
 
     `serversite` answers requests through `render_to_pipe`. `on_malformed(peer)` hears of each
-    datagram that is no CoAP message.
+    datagram that is no CoAP message. With `contexts` everything is protected; without, nothing.
     """
 
     def __init__(
@@ -117,20 +136,30 @@ class CoapContext(aiocoap.Context):
         random: Random,
         serversite: interfaces.Resource | None = None,
         on_malformed: Callable[[Peer], None] = lambda peer: None,
+        contexts: Contexts | None = None,
     ) -> None:
         super().__init__(asyncio.get_running_loop(), serversite, loggername="gateway.coap")
         self._transport = transport
         self._on_malformed = on_malformed
         self._tuning = GatewayTuning()
         self._tokens = Tokens(self, random)
-        self._layer = MessageLayer(self._tokens, self._transmit, random)
-        self._tokens.token_interface = self._layer
+        self._security = None if contexts is None else SecurityLayer(self._tokens, contexts)
+        self._layer = MessageLayer(self._security or self._tokens, self._transmit, random)
+        if self._security is not None:
+            self._security.layer = self._layer
+        self._tokens.security = self._security
+        self._tokens.token_interface = self._security or self._layer
         self.request_interfaces.append(self._tokens)
 
     @property
     def counters(self) -> Counter[str]:
         """Return the message layer's counters."""
         return self._layer.counters
+
+    @property
+    def security_counters(self) -> Counter[str]:
+        """Return what protection has counted."""
+        return Counter() if self._security is None else self._security.counters
 
     def open(self) -> None:
         """Start to receive. Raises OSError if the address is taken."""
@@ -146,6 +175,12 @@ class CoapContext(aiocoap.Context):
     def address(self, peer: Peer) -> NodeAddress:
         """Return the remote that requests to `peer` go to."""
         return NodeAddress(peer, None, self._layer)
+
+    def address_of(self, endpoint: str, peer: Peer) -> Hashable | None:
+        """Return the remote of a node last heard at `peer`; None if nothing can be sent to it."""
+        if self._security is None:
+            return self.address(peer)
+        return self._security.address(endpoint, self.address(peer))
 
     def send(
         self, message: Message, on_response: Callable[[Message | Exception], bool]
@@ -173,6 +208,7 @@ class CoapContext(aiocoap.Context):
     async def ping(self, remote: NodeAddress) -> None:
         """Return once the peer has answered a CoAP ping; cancel it to give up."""
         answered = self.loop.create_future()
+        remote = getattr(remote, "outer", remote)
         stop = self._layer.ping(remote, lambda: answered.done() or answered.set_result(None))
         try:
             await answered

@@ -265,6 +265,12 @@ class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
             datagram = self._send_empty(message.remote, message.mid, type)
             self._recent.set_answer((message.remote, message.mid), datagram)
 
+    def ignore(self, message: Message) -> None:
+        """Answer a peer's request with nothing at all, nor its copies."""
+        _, timer = self._unanswered.pop((message.remote, message.token), (None, None))
+        if timer is not None:
+            timer.cancel()
+
     def forget(self, message: Message) -> None:
         """Let the next copy of a peer's message count as new."""
         self._recent.remove((message.remote, message.mid))

@@ -44,6 +44,11 @@ class Incoming:
     payload: bytes
     message: bytes = b""
 
+    @property
+    def owner(self) -> str | None:
+        """Return the node whose keys protect the request; None: nothing does."""
+        return getattr(self.remote, "endpoint", None)
+
 
 class Registry(Protocol):
     """The registration interface. Each call raises Refused, or returns once it is durable."""
@@ -158,8 +163,10 @@ class GatewayResource(interfaces.Resource):
 
 
 def _check_options(request: Message) -> None:
-    """Refuse what cannot be acted on. A protected request comes without our decoder's remark."""
+    """Refuse what cannot be acted on."""
     number = getattr(request, "unusable_option", None)
+    if request.opt.oscore is not None:
+        number = coap.OSCORE  # nothing here could read it (RFC 7252 section 5.4.1)
     if number in _PROXY_OPTIONS:
         raise Refused("5.05", "this is no proxy")
     if number is not None:

@@ -9,18 +9,20 @@ from concurrent.futures import Executor
 from pathlib import Path
 from random import Random
 
-from gateway import settings_check
+from gateway import settings_check, vault
 from gateway.clock import Clock, NtpClock, ScaledClock, SystemClock
 from gateway.coap_transport import Peer, UdpTransport
+from gateway.contexts import Contexts
 from gateway.sessions import Session
 from gateway.settings import FileUplink as FileSettings
 from gateway.settings import Settings, SettingsError
-from gateway.store import Store
+from gateway.store import Store, StoreError
 from gateway.uplinks import mqtt_client
 from gateway.uplinks.file import FileUplink
 from gateway.uplinks.mqtt import Connect, MqttUplink, OnCommand
 from gateway.uplinks.pump import Pump
 from gateway.uplinks.senml_pack import UnitsOf
+from gateway.vault import VaultError
 
 LOCK = "faubourg.lock"
 
@@ -48,6 +50,25 @@ def start_error(key: str, path: str, error: OSError) -> StartError | SettingsErr
     """Return why the path under `key` cannot be used; SettingsError where waiting cannot help."""
     text = f"{key} = {path}: {error.strerror or error}"
     return StartError(text) if settings_check.is_passing(error) else SettingsError(text)
+
+
+async def contexts_of(
+    settings: Settings, store: Store, clock: Clock, random: Random
+) -> Contexts:
+    """Return the nodes' contexts, taken over from an open store; it is closed on an error.
+
+    Raises StartError where they cannot be read, and for a key that does not fit them.
+    """
+    try:
+        has_contexts = bool(await store.contexts())
+        opened = vault.load(settings.keys.key_file, may_make=not has_contexts)
+        contexts = Contexts(
+            store, opened, clock, random.randbytes, bytes.fromhex(settings.keys.id_prefix))
+        await contexts.open()
+    except (StoreError, VaultError) as error:
+        await store.close()
+        raise StartError(f"the nodes' keys: {error}") from error
+    return contexts
 
 
 def peer_of(address: str) -> Peer:

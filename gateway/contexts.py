@@ -17,8 +17,10 @@ from gateway.security_context import ECHO_BYTES, SecurityContext, label_of
 from gateway.store import Store, StoreError
 from gateway.vault import Vault, VaultError
 from protocol import credentials
-from protocol.credentials import Credentials
+from protocol.credentials import SALT_LENGTH, SECRET_LENGTH, Credentials
 
+WAITING, WRITTEN, DONE, FAILED = "waiting", "written", "done", "failed"
+"""The states of a rotation: the node has yet to listen, to use the new keys; its end."""
 COUNTERS_PER_PREFIX = 1 << 15
 ID_COUNTER_BYTES = 2
 MENDING_RETRY_S = 5.0
@@ -50,6 +52,8 @@ class Contexts:
         self._last_serial = 0
         self._mending: asyncio.Future | None = None
         self._listeners: list[Callable[[str], None]] = []
+        self._rotation_listeners: list[Callable[[str], None]] = []
+        self.rotations: dict[str, str] = {}  # by endpoint: WAITING, WRITTEN, DONE or FAILED
         self.counters: Counter[str] = Counter()
         self._durability = Durability(store, clock, self.counters)
 
@@ -116,6 +120,14 @@ class Contexts:
         """
         return self._existing(endpoint).contexts[0].credentials_of_node()
 
+    def random(self, length: int) -> bytes:
+        """Return random bytes."""
+        return self._random_bytes(length)
+
+    def on_trial(self) -> list[str]:
+        """Return the nodes that have a context on trial."""
+        return [each.endpoint for each in self._by_kid.values() if each.trial is not None]
+
     def allocate_ids(self) -> tuple[bytes, bytes]:
         """Return (sender id, recipient id) for a node's credentials, given to nobody else yet.
 
@@ -134,6 +146,10 @@ class Contexts:
             node.active = context
 
     # Changing
+
+    def call_on_rotation(self, listener: Callable[[str], None]) -> None:
+        """Have `listener(endpoint)` called when a new secret waits to be written to a node."""
+        self._rotation_listeners.append(listener)
 
     def call_on_revoked(self, listener: Callable[[str], None]) -> None:
         """Have `listener(endpoint)` called when a node's keys are revoked or replaced."""
@@ -186,6 +202,29 @@ class Contexts:
             states=[(node.current.serial, ContextState.REVOKED)],
             deleted=[] if trial is None else [trial.serial])
 
+    async def rotate(self, endpoint: str) -> None:
+        """Have a node get a new secret; return once that is durable here.
+
+        What becomes of it stands in `rotations`. Raises ContextError where the node has keys
+        that nothing can be sent under, StoreError.
+        """
+        node = self._existing(endpoint)
+        if not node.active.may_protect:
+            raise ContextError(f"the keys of {endpoint} are replaced when it is heard next")
+        if node.trial is not None:
+            raise ContextError(f"{endpoint} is being given new keys already")
+        old = node.current.credentials_of_node()
+        secret, salt = self._random_bytes(SECRET_LENGTH), self._random_bytes(SALT_LENGTH)
+        self.rotations[endpoint] = WAITING
+        try:
+            await self.begin_trial(
+                endpoint, Credentials(secret, salt, old.sender_id, old.recipient_id))
+        except BaseException:
+            del self.rotations[endpoint]
+            raise
+        for listener in self._rotation_listeners:
+            listener(endpoint)
+
     async def begin_trial(self, endpoint: str, new: Credentials) -> SecurityContext:
         """Hold `new`, of the node's ids, beside the context in force; durable when it returns.
 
@@ -210,6 +249,8 @@ class Contexts:
         if node is not None and node.trial is not None:
             serial = node.trial.serial
             self._drop_trial(node)
+            if endpoint in self.rotations:
+                self.rotations[endpoint] = FAILED
             await self._store.change_contexts(deleted=[serial])
 
     async def confirm_trial(self, endpoint: str) -> None:
@@ -225,6 +266,8 @@ class Contexts:
         node.active = node.current
         self._durability.forget(old)
         self.counters["trials confirmed"] += 1
+        if endpoint in self.rotations:
+            self.rotations[endpoint] = DONE
         await self._store.change_contexts(
             states=[(node.current.serial, ContextState.CURRENT)], deleted=[old.serial])
 

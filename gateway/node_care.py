@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from gateway.coap_content import Path
 from gateway.command_runner import CommandRunner
+from gateway.key_rotation import Rotations
 from gateway.observations import Observations, paths_to_observe
 from gateway.operations import Operation, OperationFailed, Operations
 from gateway.presence import Presence
@@ -49,6 +50,7 @@ class NodeCare:
         observations: Observations,
         time_service: TimeService,
         runner: CommandRunner,
+        rotations: Rotations | None,
         is_awake: Callable[[str], bool],
     ) -> None:
         self._sessions = sessions
@@ -57,6 +59,7 @@ class NodeCare:
         self._observations = observations
         self._time = time_service
         self._runner = runner
+        self._rotations = rotations
         self._is_awake = is_awake
         self._cares: dict[str, _Care] = {}
         self._wanted: dict[str, dict[Path, ObservationRow]] = {}
@@ -105,8 +108,12 @@ class NodeCare:
         care = self._care_of(session)
         if care.failures >= FAILURES_MAX or not self._is_awake(session.endpoint):
             return False
-        is_done = not care.facts_missing and not self._unobserved(session, care)
-        return not is_done or self._time.is_due(session)
+        if self._time.is_due(session) or self._is_rotation_due(session):
+            return True
+        return bool(care.facts_missing or self._unobserved(session, care))
+
+    def _is_rotation_due(self, session: Session) -> bool:
+        return self._rotations is not None and self._rotations.is_due(session)
 
     def _care_of(self, session: Session) -> _Care:
         care = self._cares.get(session.id)
@@ -170,6 +177,8 @@ class NodeCare:
     async def _serve(self, session: Session, care: _Care) -> None:
         if self._time.is_due(session):
             await self._time.give(session)
+        if self._is_rotation_due(session):
+            await self._rotations.serve(session)
         await self._runner.run(session.endpoint)
         while care.facts_missing:
             await self._read_facts(session, care.facts_missing[0])

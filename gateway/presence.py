@@ -128,7 +128,8 @@ class Presence:
 
         Where the store fails it counts all the same, until a restart.
         """
-        wanted = registration.parse(request.queries, request.content_format, request.payload)
+        wanted = registration.parse(
+            request.queries, request.content_format, request.payload, request.owner)
         session = self._sessions.register(wanted, request.remote, self._now_ms())
         # Whether or not it can be stored: in memory the registration has changed.
         self._dispatch(self._take_events())
@@ -141,6 +142,7 @@ class Presence:
 
     async def update(self, registration_id: str, request: Incoming) -> None:
         """Refresh a registration; one that says nothing new is not written to the disk."""
+        self._check_owner(registration_id, request)
         session = self._sessions.update(
             registration_id,
             request.queries,
@@ -162,21 +164,33 @@ class Presence:
 
     async def deregister(self, registration_id: str, request: Incoming) -> None:
         """End a registration."""
+        self._check_owner(registration_id, request)
         self._sessions.deregister(registration_id)
         await self._end(self._take_events())
 
     # Restart, expiry, facts
 
-    async def restore(self, remote_of: Callable[[str], Hashable]) -> None:
-        """Take over the registrations of the store: a restart costs the district nothing."""
+    async def restore(self, remote_of: Callable[[str, str], Hashable | None]) -> None:
+        """Take over the registrations of the store: a restart costs the district nothing.
+
+        `remote_of(endpoint, address)` is None for a node that cannot be reached any more.
+        """
         now_ms = self._now_ms()
         for row in await self._store.nodes():
             self._rows[row.endpoint] = row
             known = _registration_of(row)
-            if row.registration_id is not None and known is not None:
-                self._sessions.restore(row.registration_id, known, remote_of(row.address), now_ms)
+            remote = remote_of(row.endpoint, row.address)
+            if row.registration_id is not None and known is not None and remote is not None:
+                self._sessions.restore(row.registration_id, known, remote, now_ms)
             else:
                 self._away.add(row.endpoint)
+
+    async def end(self, endpoint: str) -> None:
+        """End a node's registration: its keys were revoked."""
+        session = self._sessions.get(endpoint)
+        if session is not None:
+            self._sessions.end(session, "revoked")
+            await self._end(self._take_events())
 
     async def expire(self) -> None:
         """End the registrations whose time is over."""
@@ -195,6 +209,12 @@ class Presence:
         a write, and what it would not take. At a stop, and when a failing store works again."""
         rows = [self.row(endpoint) for endpoint in sorted(self._stale_rows)]
         await asyncio.gather(*(self._save(row) for row in rows))
+
+    def _check_owner(self, registration_id: str, request: Incoming) -> None:
+        """Refuse a request about another node's registration as if that were not there."""
+        session = self._sessions.by_id(registration_id)
+        if session is not None and request.owner not in (None, session.endpoint):
+            raise Refused("4.04", "not registered here")
 
     async def _save(self, row: NodeRow) -> None:
         """Keep a row; what the store does not take now counts in memory, and is tried again.

@@ -56,15 +56,25 @@ class Registration:
     objects: ObjectList
 
 
-def parse(queries: tuple[str, ...], content_format: int | None, payload: bytes) -> Registration:
+def parse(
+    queries: tuple[str, ...],
+    content_format: int | None,
+    payload: bytes,
+    owner: str | None = None,
+) -> Registration:
     """Return what a Register request says; raises Refused.
+
+    `owner` is the node whose keys protect it, if any: it need not name itself, and can name no
+    other (LwM2M Transport 5.5.5).
 
     What 1.1 requires and 1.0 or a sloppy client leaves out is filled in: version 1.0, lifetime
     86400, binding U. `b=UQ`, of 1.0, is understood in any version. Unknown parameters, and `sms`,
     are ignored.
     """
     given = _parameters(queries)
-    endpoint = given.get("ep") or ""
+    endpoint = given.get("ep") or owner or ""
+    if owner is not None and endpoint != owner:
+        raise Refused("4.00", "ep is not the owner of these keys")
     if not endpoint:
         raise Refused("4.00", "ep is missing")
     if len(endpoint.encode()) > ENDPOINT_LENGTH_MAX:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path as FilePath
 from random import Random
 
-from gateway import fleet_view, settings_warnings, status
+from gateway import composition, fleet_view, settings_warnings, status
 from gateway.audit import Audit
 from gateway.buffer import Buffer
 from gateway.city_door import CityDoor
@@ -33,6 +33,7 @@ from gateway.composition import (
 from gateway.contexts import Contexts
 from gateway.fleet_view import LatestReadings, NodeView
 from gateway.housekeeping import Housekeeping
+from gateway.key_rotation import Rotations
 from gateway.node_care import NodeCare
 from gateway.observations import Observations
 from gateway.operations import Operation, OperationResult, Operations, PathValue
@@ -95,7 +96,9 @@ class Gateway:
         self._tasks: list[asyncio.Task] = []
         self._wake = asyncio.Event()
         self._started_s = clock.monotonic_s()
-        self.contexts: Contexts | None = None  # with OSCORE
+        self.contexts: Contexts | None = None  # with security = "oscore"
+        self._rotations: Rotations | None = None
+        self._ending: set[asyncio.Task] = set()
         self.settings_path = ""  # the file that a backup takes along
 
     # Start and stop
@@ -107,12 +110,15 @@ class Gateway:
             await self.store.open(self.clock.unix_ms())
         except StoreError as error:
             raise StartError(f"the store in {self.settings.gateway.data}: {error}") from error
+        if self.settings.gateway.security == "oscore":
+            self.contexts = await composition.contexts_of(
+                self.settings, self.store, self.clock, self.random)
         self._build()
         await self._restore()
         try:
             self._context.open()
         except OSError as error:
-            await self.store.close()
+            await self._close_store()
             raise listen_error(self.settings.gateway.listen, error) from error
         loop = asyncio.get_running_loop()
         serving = [self._tick(), self._house.run(), self._watch.run()]
@@ -132,11 +138,17 @@ class Gateway:
         await self._context.shutdown()
         await self._presence.flush()
         await self.audit.close()
+        await self._close_store()
+
+    async def _close_store(self) -> None:
+        if self.contexts is not None:
+            await self.contexts.close()
         await self.store.close()
 
     def _build(self) -> None:
         limits = self.settings.limits
-        context = CoapContext(self._transport, self.random, None, self._on_malformed)
+        context = CoapContext(
+            self._transport, self.random, None, self._on_malformed, self.contexts)
         self._context = context
         self._presence = Presence(
             self._sessions,
@@ -167,6 +179,10 @@ class Gateway:
             limits.command_expires_s,
             self._is_awake,
         )
+        if self.contexts is not None:
+            self._rotations = Rotations(self.contexts, self._operations, self._now_ms)
+            self.contexts.call_on_revoked(self._on_revoked)
+            self.contexts.call_on_rotation(self._attend)
         self._care = NodeCare(
             self._sessions,
             self._presence,
@@ -174,6 +190,7 @@ class Gateway:
             self._observations,
             self._time,
             self.runner,
+            self._rotations,
             self._is_awake,
         )
         self._presence.follow(self._care)
@@ -188,7 +205,8 @@ class Gateway:
         context.serversite = self._site
 
     async def _restore(self) -> None:
-        await self._presence.restore(lambda address: self._context.address(peer_of(address)))
+        await self._presence.restore(
+            lambda endpoint, address: self._context.address_of(endpoint, peer_of(address)))
         await self.runner.restore()
         for row in await self.store.observations():
             self._care.want(row)
@@ -285,11 +303,17 @@ class Gateway:
             "buffer": self._house,
             "audit": self.audit,
         }
+        if self.contexts is not None:
+            parts["keys"] = self.contexts
+            parts["rotations"] = self._rotations
+        counted = {part: owner.counters for part, owner in parts.items()}
+        counted["security"] = self._context.security_counters
+        counted["http"] = self.http_counters
         return {
             f"{part}: {name}": count
-            for part, owner in parts.items()
-            for name, count in sorted(owner.counters.items())
-        } | {f"http: {name}": count for name, count in sorted(self.http_counters.items())}
+            for part, counters in counted.items()
+            for name, count in sorted(counters.items())
+        }
 
     def addresses(self) -> list[Peer]:
         """Return where nodes reach this gateway."""
@@ -316,6 +340,16 @@ class Gateway:
         if isinstance(uplink, MqttUplink):
             uplink.result_ready()
 
+    def _on_revoked(self, endpoint: str) -> None:
+        ending = asyncio.get_running_loop().create_task(self._presence.end(endpoint))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    def _attend(self, endpoint: str) -> None:
+        session = self._sessions.get(endpoint)
+        if session is not None:
+            self._care.attend(session)
+
     def _on_malformed(self, peer: Peer) -> None:
         # By the name that its requests have: one peer, one line.
         self._site.malformed(self._context.address(peer))
@@ -333,6 +367,8 @@ class Gateway:
             try:
                 await self._presence.expire()
                 await self.runner.expire()
+                if self._rotations is not None:
+                    await self._rotations.expire()
             except StoreError as error:
                 log.error("the store: %s", error)
             for endpoint in self.runner.endpoints():

@@ -61,7 +61,7 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A registration is over; `reason` is "deregistered" or "expired"."""
+    """A registration is over; `reason` is "deregistered", "expired" or "revoked"."""
 
     session: Session
     reason: str
@@ -155,6 +155,10 @@ class Sessions:
         session = self._find(registration_id)
         self._end(session, "deregistered")
         return session
+
+    def end(self, session: Session, reason: str) -> None:
+        """End a registration for a reason of ours."""
+        self._end(session, reason)
 
     def restore(self, id: str, known: Registration, peer: Hashable, now_ms: int) -> None:
         """Take over a registration from before a restart; its lifetime starts anew.

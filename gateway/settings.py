@@ -227,9 +227,6 @@ def mqtt(table: dict[str, object], key: str) -> MqttUplink:
 def _check(settings: Settings) -> None:
     gateway = settings.gateway
     _check_port("gateway.listen", gateway.listen, gateway.listen.rpartition(":")[2])
-    if gateway.security == "oscore":
-        reason = 'this release has no OSCORE yet; allowed is "none", and it must be written'
-        raise SettingsError.of("gateway.security", gateway.security, reason)
     if (gateway.time == "scaled") != (settings.scaled_time is not None):
         reason = 'allowed is "scaled" together with a table [scaled_time], or neither'
         raise SettingsError.of("gateway.time", gateway.time, reason)

@@ -18,14 +18,16 @@ LINKS = b"</1/0>,</3/0>,</3303/0>"
 
 
 @contextlib.asynccontextmanager
-async def running(folder, *, port=0, text="", transport=None, clock=None, **seams):
+async def running(
+    folder, *, port=0, text="", transport=None, clock=None, security="none", **seams
+):
     """A started gateway on loopback: gives (gateway, port)."""
     parsed = settings.parse(
         f"""
         [gateway]
         id = "test"
         data = "data"
-        security = "none"
+        security = "{security}"
         time = "system"
         [commit]
         urgent_ms = 1

@@ -5,7 +5,7 @@ import inspect
 import re
 
 import aiocoap
-from aiocoap import CONTENT, GET, PUT, Message, error, interfaces, resource, tokenmanager
+from aiocoap import CONTENT, GET, PUT, Message, error, interfaces, oscore, resource, tokenmanager
 from aiocoap.pipe import Pipe
 from aiocoap.tokenmanager import TokenManager
 
@@ -323,3 +323,26 @@ def test_two_contexts_of_ours_and_aiocoaps_understand_each_other():
             assert (await foreign.request(message).response).code.dotted == "4.04"
 
     run(case())
+
+
+def test_oscore_of_aiocoap_has_what_the_gateway_builds_on():
+    for owner, names in (
+        (oscore.CanProtect, ("protect", "new_sequence_number", "post_seqnoincrease")),
+        (oscore.CanUnprotect, ("unprotect",)),
+        (oscore.SecurityContextUtils, ("derive_keys",)),
+        (oscore.ReplayWindow, ("initialize_empty", "initialize_from_persisted", "persist",
+                               "initialize_from_freshlyseen", "is_initialized", "is_valid",
+                               "strike_out")),
+        (oscore.ReplayErrorWithEcho, ("to_message",)),
+    ):
+        for name in names:
+            assert callable(getattr(owner, name)), name
+    source = inspect.getsource(oscore.CanUnprotect.unprotect)
+    # The window is struck only after decryption, which reads the code and the Echo option.
+    assert source.index("alg_symmetric.decrypt(") < source.index("strike_out(")
+    assert "self.recipient_replay_window.initialize_from_freshlyseen(seqno)" in source
+    assert "can_reuse_nonce=replay_error is None" in source
+    assert "retval = self.sender_sequence_number" in inspect.getsource(
+        oscore.CanProtect.new_sequence_number)
+    assert inspect.signature(oscore.RequestIdentifiers).parameters.keys() == {
+        "kid", "partial_iv", "can_reuse_nonce", "request_code"}

@@ -105,9 +105,9 @@ def test_node_is_away_from_the_end_of_its_registration_until_it_reports_again(tm
         said = []
         location = await house.register()
         said.append(house.presence.was_away(house.sessions.get("n")))
-        await house.presence.deregister(location, None)
+        await house.presence.deregister(location, Incoming("peer", (), None, b""))
         restarted = Presence(house.sessions, house.store, SystemClock(), str, NODES_MAX)
-        await restarted.restore(str)
+        await restarted.restore(lambda endpoint, address: address)
         await house.register()
         session = house.sessions.get("n")
         said += [house.presence.was_away(session), restarted.was_away(session)]
@@ -137,7 +137,7 @@ def test_longest_gone_node_is_forgotten_for_a_new_one(tmp_path):
         known = NODES_MAX * KNOWN_NODES_PER_REGISTERED_MAX
         for number in range(known + 1):
             location = await house.register(f"n{number}", f"peer{number}")
-            await house.presence.deregister(location, None)
+            await house.presence.deregister(location, Incoming("peer", (), None, b""))
         return [row.endpoint for row in await house.store.nodes()]
 
     endpoints = run(tmp_path, case)

@@ -70,9 +70,8 @@ def test_paths_start_at_the_folder_of_the_file(tmp_path):
     assert load(tmp_path / "gateway.toml").gateway.data == str(tmp_path / "data")
 
 
-def test_oscore_is_the_default_and_this_release_says_that_it_has_none():
-    text = refusal('[gateway]\nid = "g"\ndata = "data"\n')
-    assert "gateway.security" in text and '"none"' in text
+def test_oscore_is_the_default():
+    assert parse('[gateway]\nid = "g"\ndata = "data"\n', HERE).gateway.security == "oscore"
 
 
 @pytest.mark.parametrize("written", ["000", "00000", "00G0", "00A0", "0 00", ""])
