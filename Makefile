@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo node test prove check bench boards lock clean
+.PHONY: help setup tools demo node test prove check bench boards sbom audit lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ bench: setup ## Measure the committed figures; results in build/bench
 
 boards: .venv/ready ## Compile each board's image into build/boards
 	@$(BIN)/python -m tools.board_images
+
+sbom: .venv/ready ## Write what a gateway runs as CycloneDX JSON into build/sbom.json
+	@$(BIN)/python -m tools.sbom
+
+audit: .venv/ready ## Ask whether a locked package has a known vulnerability (needs its source)
+	@$(BIN)/python -m tools.audit_dependencies
 
 lock: ## Resolve the dependencies anew into the lock files
 	@$(PYTHON) tools/lock.py
