@@ -9,6 +9,7 @@ from gateway.rows import CommandState
 from gateway.uplinks import topics
 from tests.gateway.mosquitto import Broker, City
 from tests.gateway.mqtt_uplink import GATEWAY, uplinked
+from tests.gateway.service_street import running
 from tests.gateway.uplink_rows import TIME_MS, row
 
 COMMANDS = topics.of_node(GATEWAY, "lamp", topics.COMMANDS)
@@ -156,3 +157,26 @@ def test_command_with_qos_0_is_taken_and_the_connection_stays(tmp_path, broker):
 
     with City(broker) as city:
         asyncio.run(main())
+
+
+def test_command_that_this_uplink_may_not_give_is_answered_with_refused(tmp_path, broker):
+    text = f'[uplink.city]\ntype = "mqtt"\nurl = "{broker.url}"\n'
+    commands = topics.of_node("test", "lamp", topics.COMMANDS)
+
+    async def main():
+        async with running(tmp_path, text=text) as (gateway, _):
+            async with asyncio.timeout(60):
+                while (await gateway.uplinks())[0].state != "connected":
+                    await asyncio.sleep(0.01)
+            reboot = '{"id":"c1","operation":"execute","path":"/3/0/4"}'
+            await asyncio.to_thread(city.publish, commands, reboot, "city/answers", b"\x07")
+            answer = await asyncio.to_thread(city.next, "answers")
+            return answer, await gateway.commands(True), await gateway.audit.rows("lamp", 9)
+
+    with City(broker, "city/#") as city:
+        answer, queued, (entry,) = asyncio.run(main())
+    fields = json.loads(answer.payload)
+    assert (fields["id"], fields["result"], queued) == ("c1", "refused", [])
+    assert fields["detail"] == "/3/0/4: not allowed to this uplink"
+    assert (entry.door, entry.who) == ("uplink", "city")
+    assert entry.result == f"refused: {fields['detail']}"

@@ -2,38 +2,23 @@
 
 import asyncio
 import hashlib
-import os
-import subprocess
 from base64 import b64encode
 
 import pytest
 
 from gateway.settings import Tls
-from tests import debian
+from tests.gateway.certificates import authority, certificate
 from tests.gateway.city_process import CityProcess
 from tests.gateway.mosquitto import Broker
 from tests.gateway.mqtt_uplink import uplinked
 
 
-def openssl(*arguments):
-    program = debian.program("openssl")
-    # Without the machine's own configuration, which the program may look for elsewhere.
-    environment = os.environ | {"OPENSSL_CONF": os.devnull}
-    subprocess.run([program, *map(str, arguments)], check=True, capture_output=True,
-                   env=environment)
-
-
-def certificates(folder, name="127.0.0.1"):
-    """Make an authority and the certificate of a broker at `name`."""
+def certificates(folder, name="127.0.0.1", days=2):
+    """Make an authority and the certificate of a broker at `name`, which ends `days` from now."""
     folder.mkdir()
-    ca, ca_key, request = folder / "ca.pem", folder / "ca.key", folder / "broker.csr"
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 2, "-subj", "/CN=City CA",
-            "-keyout", ca_key, "-out", ca)
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=broker",
-            "-keyout", folder / "broker.key", "-out", request)
-    (folder / "extensions").write_text(f"subjectAltName=IP:{name}\n")
-    openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial",
-            "-days", 2, "-extfile", folder / "extensions", "-out", folder / "broker.pem")
+    ca = authority(folder)
+    certificate(folder, ca, "broker", [name], days)
+    certificate(folder, ca, "gateway")
     (folder / "broker.key").chmod(0o644)
     return folder
 
@@ -48,13 +33,13 @@ def hashed(password):
 class SecureBroker(Broker):
     """Mosquitto with TLS and one user, "gateway" with the password "sesame"."""
 
-    def __init__(self, folder, made):
+    def __init__(self, folder, made, *lines):
         passwords = folder.parent / "passwords"
         passwords.write_text(f"gateway:{hashed('sesame')}\n")
         passwords.chmod(0o700)
         super().__init__(
             folder, f"certfile {made / 'broker.pem'}", f"keyfile {made / 'broker.key'}",
-            f"password_file {passwords}",
+            f"password_file {passwords}", *lines,
         )  # fmt: skip
         file = folder / "mosquitto.conf"
         file.write_text(file.read_text().replace("anonymous true", "anonymous false"))
@@ -64,12 +49,13 @@ class SecureBroker(Broker):
         return f"mqtts://127.0.0.1:{self.port}"
 
 
-async def state_of(folder, broker, made, password="sesame\n"):
+async def state_of(folder, broker, made, password="sesame\n", **files):
     """Return how the uplink does once it has connected, or failed to."""
     secret = folder / "secret"
     secret.write_text(password)
     settings = {"username": "gateway", "password_file": str(secret)}
-    async with uplinked(folder, broker, tls=Tls(ca=str(made / "ca.pem")), **settings) as system:
+    tls = Tls(ca=str(made / "ca.pem"), **files)
+    async with uplinked(folder, broker, tls=tls, **settings) as system:
         passing = ("closed", "connecting", "subscribing")
         await system.until(lambda: system.uplink.state not in passing)
         return system.uplink.state
@@ -112,3 +98,29 @@ def test_certificate_of_another_host_is_not_enough(tmp_path):
     with SecureBroker(tmp_path / "broker", made) as broker:
         state = asyncio.run(state_of(tmp_path, broker, made))
     assert "CERTIFICATE_VERIFY_FAILED" in state
+
+
+def test_certificate_that_has_expired_is_not_enough(tmp_path):
+    made = certificates(tmp_path / "made", days=-1)
+    with SecureBroker(tmp_path / "broker", made) as broker:
+        state = asyncio.run(state_of(tmp_path, broker, made))
+    assert "CERTIFICATE_VERIFY_FAILED" in state and "expired" in state
+
+
+def demanding(folder, made):
+    """Return a broker that asks for the client's certificate."""
+    return SecureBroker(folder, made, f"cafile {made / 'ca.pem'}", "require_certificate true")
+
+
+def test_broker_that_asks_for_a_certificate_gets_the_gateways(tmp_path, made):
+    files = {"cert": str(made / "gateway.pem"), "key": str(made / "gateway.key")}
+    with demanding(tmp_path / "broker", made) as broker:
+        assert asyncio.run(state_of(tmp_path, broker, made, **files)) == "connected"
+
+
+def test_broker_that_asks_for_a_certificate_takes_none_of_another_authority(tmp_path, made):
+    other = certificates(tmp_path / "other")
+    files = {"cert": str(other / "gateway.pem"), "key": str(other / "gateway.key")}
+    with demanding(tmp_path / "broker", made) as broker:
+        assert asyncio.run(state_of(tmp_path, broker, made, **files)) != "connected"
+        assert asyncio.run(state_of(tmp_path, broker, made)) != "connected"
