@@ -38,7 +38,7 @@ OPERATING = frozenset((
 # What is read there is about people and keys.
 ADMINISTRATIVE = ("/v1/audit", "/v1/keys", "/v1/tokens")
 # What gives away more than one token's own rights is for this machine alone.
-LOCAL = ("/v1/tokens", "/v1/backup")
+LOCAL = ("/v1/tokens", "/v1/backup", "/v1/keys/export")
 
 
 @dataclass(frozen=True, slots=True)

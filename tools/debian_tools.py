@@ -61,8 +61,6 @@ TOOLS = (
     mosquitto_tool("mosquitto_sub", "mosquitto-clients", "usr/bin/mosquitto_sub", "--version"),
     coap_tool("coap-client"),
     coap_tool("coap-server"),
-    Tool("openssl", "openssl", "usr/bin/openssl", "amd64", ("version",), r"OpenSSL [1-9]",
-         "the tests of MQTT over TLS"),
 )
 
 LOADERS = {"amd64": "usr/lib64/ld-linux-x86-64.so.2", "i386": "usr/lib/ld-linux.so.2"}
