@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from gateway.commands import CommandForbidden, Request
+from gateway.commands import OPERATIONS, CommandForbidden, Request
 from protocol import lwm2m_path
 from protocol.errors import DecodeError
 
@@ -58,7 +58,7 @@ class CommandRights:
 
         What is no command at all passes: it is refused by whoever makes a command of it.
         """
-        if request.operation not in self._allow:
+        if request.operation in OPERATIONS and request.operation not in self._allow:
             raise CommandForbidden(f"{request.operation}: not allowed to this uplink")
         if not any(fnmatchcase(request.endpoint, pattern) for pattern in self._nodes):
             raise CommandForbidden("this node: not allowed to this uplink")

@@ -48,6 +48,10 @@ def test_kind_that_is_not_allowed_is_refused():
         assert is_allowed(kind, "/3416/0/1", allow=(kind,))
 
 
+def test_kind_that_does_not_exist_is_left_to_whoever_makes_the_command():
+    assert is_allowed("explode", allow=("dim",))
+
+
 def test_nodes_are_chosen_by_patterns_of_their_names():
     assert is_allowed("dim", nodes=("urn:dev:mac:02*",))
     assert is_allowed("dim", nodes=("other", LAMP))
