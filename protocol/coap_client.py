@@ -1,4 +1,7 @@
-"""The asking half of a CoAP endpoint: requests and their responses (RFC 7252 section 5)."""
+"""The asking half of a CoAP endpoint: requests and their responses (RFC 7252 section 5).
+
+A response that asks for freshness is answered by the request with its Echo (RFC 9175 2.3).
+"""
 
 from protocol import coap_message as coap
 from protocol.coap_block import Block, Gathering, block_option, cut
@@ -34,6 +37,8 @@ class Pending:
         # The first block of a response, and the body so far.
         self.response = None
         self.gathering = None
+        # What a server that doubts our freshness wants to see again.
+        self.echo = None
 
 
 class Client:
@@ -117,6 +122,8 @@ class Client:
         if not pending.request.is_confirmable:
             type = coap.NON
             pending.deadline_ms = now_ms + self._parameters.max_transmit_wait_ms
+        if pending.echo is not None:
+            coap.add_option(options, coap.ECHO, pending.echo)
         message = Message(type, pending.request.code, None, token, options, payload)
         if not self._layer.send(message, pending.peer, now_ms):
             self._fail(pending, "busy")
@@ -143,10 +150,21 @@ class Client:
                 self._fail(pending, "bad response")
             return
         self._layer.acknowledge(message, peer)
+        echo = coap.option(options, coap.ECHO)
+        if message.code == coap.UNAUTHORIZED and echo is not None and pending.echo is None:
+            self._repeat(pending, echo, now_ms)
+            return
         try:
             self._take_response(pending, message, options, now_ms)
         except DecodeError:
             self._fail(pending, "bad response")
+
+    def _repeat(self, pending, echo, now_ms):
+        """Ask once more, from the begin, and show that it is us, and now."""
+        pending.echo = echo
+        pending.offset = 0
+        pending.response = pending.gathering = None
+        self._send_body(pending, now_ms)
 
     def _take_response(self, pending, message, options, now_ms):
         granted = block_option(options, coap.BLOCK1)

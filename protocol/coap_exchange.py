@@ -153,6 +153,12 @@ class MessageLayer:
         if message.type in (coap.CON, coap.NON):
             self._answer(Message(coap.RST, coap.EMPTY, message.mid), peer)
 
+    def forget(self, message, peer):
+        """Be as if the received `message`, which nobody has answered, had not come."""
+        reception = _find(self._receptions, peer, message.mid)
+        if reception and not reception.datagram:
+            self._receptions.remove(reception)
+
     def cancel(self, peer, token, is_request):
         """Stop sending the CON with this token; nothing more is heard of it."""
         for sent in tuple(self._transmissions):
