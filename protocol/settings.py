@@ -9,6 +9,7 @@ TEXT_LENGTH_MAX = 128
 SHAPE_POINTS_MAX = 16
 
 _DAY_S = 86400
+_LEFT_OUT = (("security", "none"), ("open_discovery", False))
 
 
 class Settings:
@@ -18,14 +19,15 @@ class Settings:
     `latitude_e6` and `longitude_e6` (microdegrees, both or neither), `asset`, `name`, `supply`
     "permanent" or "switched", `report_interval_s` (None: the furniture's own),
     `queue_readings_max`, `awake_window_s`, and `furniture`: what was given of the furniture's own
-    settings, the whole of which is `furniture_values`. Raises DecodeError with the key and what is
-    allowed.
+    settings, the whole of which is `furniture_values`. `security` is "oscore" or "none", a bench
+    without keys; `open_discovery` lets a peer without keys ask what this is (.well-known/core).
+    Raises DecodeError with the key and what is allowed.
     """
 
     _fields = (
         "server_uri", "lifetime_s", "registration_spread_s", "timezone", "latitude_e6",
         "longitude_e6", "asset", "name", "supply", "report_interval_s", "queue_readings_max",
-        "awake_window_s", "furniture",
+        "awake_window_s", "furniture", "security", "open_discovery",
     )
 
     def __init__(self, **given):
@@ -43,6 +45,8 @@ class Settings:
         self.queue_readings_max = given.integer("queue_readings_max", 256, 16, 4096)
         self.awake_window_s = given.integer("awake_window_s", 10, 1, 300)
         self.furniture = given.take("furniture", {})
+        self.security = given.choice("security", ("none", "oscore"))
+        self.open_discovery = given.boolean("open_discovery", False)
         given.refuse_rest()
         self.server()
         if (self.latitude_e6 is None) != (self.longitude_e6 is None):
@@ -72,7 +76,8 @@ def encode(settings):
     items = {}
     for field in Settings._fields:
         value = getattr(settings, field)
-        if value is not None:
+        # A release that does not know a key refuses it: where it says nothing it is left out.
+        if value is not None and (field, value) not in _LEFT_OUT:
             items[field] = value
     return cbor.encode(items)
 
@@ -102,8 +107,10 @@ class _Given:
         return value
 
     def boolean(self, key, default):
-        if not isinstance(self.take(key, default), bool):
+        value = self.take(key, default)
+        if not isinstance(value, bool):
             raise DecodeError(f"{key} must be true or false")
+        return value
 
     def text(self, key, default):
         value = self.take(key, default)

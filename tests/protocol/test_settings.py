@@ -108,3 +108,19 @@ def test_a_file_that_is_no_map_of_names_is_refused():
 def test_random_bytes_raise_only_protocol_errors():
     given = changed(furniture={"shape": [[40, 200], [120, 1000]], "default_level": 80})
     assert_only_protocol_errors(settings.decode, [settings.encode(given)])
+
+
+def test_security_and_discovery_are_choices():
+    assert changed(security="oscore").security == "oscore"
+    assert changed(security="none").security == "none"
+    assert refusal(security="dtls").startswith("security")
+    assert changed().open_discovery is False
+    assert refusal(open_discovery="yes").startswith("open_discovery")
+
+
+def test_keys_that_an_earlier_release_does_not_know_are_left_out_where_they_say_nothing():
+    written = cbor.decode(settings.encode(changed()))
+    assert "security" not in written and "open_discovery" not in written
+    for given in (changed(security="oscore"), changed(security="none", open_discovery=True)):
+        read = settings.decode(settings.encode(given))
+        assert (read.security, read.open_discovery) == (given.security, given.open_discovery)
