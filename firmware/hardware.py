@@ -7,6 +7,7 @@ return at once: a driver whose chip needs time starts a measurement and gives th
     mac                             6 bytes, the base MAC address
     furniture                       "lamp", "bin" or "parking"
     random_bytes(n)                 n unpredictable bytes
+    aes(key, data, is_chained)      AES-128 over whole blocks, as protocol.aes_ccm wants it
     store.read(key)                 bytes or None; keys are short ASCII names
     store.write(key, data)          whole and durable when it returns; up to STORE_ENTRY_MAX bytes
     store.append(key, data)         behind what is there; durable when it returns, and only then

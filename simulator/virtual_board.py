@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 
 from firmware.hardware import STORE_ENTRY_MAX, MeterReading
+from simulator.aes import aes
 from simulator.world.street import Bay, Bin, Street
 
 WLAN = 21
@@ -188,6 +189,7 @@ class VirtualBoard:
         self.furniture = furniture
         self.mac = mac_address(number)
         self.random_bytes = rng.randbytes
+        self.aes = aes
         self.store = store or MemoryStore()
         self.watchdog = Watchdog()
         self.radio = Radio(rng, f"10.0.{number // 250}.{number % 250 + 1}")

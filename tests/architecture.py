@@ -118,7 +118,8 @@ def allowed_imports(source: Source) -> frozenset:
         return PURE | {"protocol"}
     if source.is_under("firmware/adapters"):
         # A node that is a process says goodbye on SIGTERM, where its Python has signals.
-        return DEVICE | {"protocol", "firmware", "signal"}
+        # On CPython it has no cryptolib.
+        return DEVICE | {"protocol", "firmware", "signal", "cryptography"}
     if source.folder == "firmware":
         return PURE | {"protocol", "firmware"}
     if source.folder == "boards":

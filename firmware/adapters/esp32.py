@@ -9,6 +9,7 @@ import time
 import machine
 import network
 
+from firmware.adapters.aes import aes
 from firmware.adapters.file_store import FileStore
 from protocol import cbor, settings
 from protocol.errors import DecodeError
@@ -35,6 +36,7 @@ class Esp32:
         self.store = FileStore(STATE_FOLDER)
         self.watchdog = None
         self.random_bytes = os.urandom
+        self.aes = aes
         self.reset = machine.reset
         self.reset_cause = _reset_cause()
 

@@ -10,6 +10,19 @@ from firmware.lwm2m_client import Registered, RegistrationLost, RegistrationRefu
 
 WLAN_BEARER = 21
 
+try:
+    from firmware.adapters.aes import aes
+except ImportError:
+    # CPython has no cryptolib.
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES128
+    from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
+
+    def aes(key, data, is_chained):
+        """Return `data` of whole blocks encrypted."""
+        encryptor = Cipher(AES128(key), CBC(bytes(16)) if is_chained else ECB()).encryptor()
+        return encryptor.update(data)
+
 # Spelt out: the classes of a compiled image have short names of their own.
 EVENT_NAMES = {
     ReadingDropped: "ReadingDropped",
@@ -48,6 +61,7 @@ class UnixBoard:
         self.mac = mac
         self.store = FileStore(state_folder)
         self.random_bytes = os.urandom
+        self.aes = aes
         self.watchdog = NoWatchdog()
         self.radio = LoopbackRadio()
 

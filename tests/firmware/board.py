@@ -13,6 +13,7 @@ from protocol.coap_values import (
 )
 from protocol.settings import Settings
 from tests.portable import seeded_bytes
+from tests.protocol.block_cipher import aes
 
 SERVER = ("gateway.example", 5683)
 NODE = ("node.example", 40000)
@@ -128,6 +129,7 @@ class Board:
         self.furniture = furniture
         self.store = store or MemoryStore()
         self.random_bytes = Randomness(seed)
+        self.aes = aes
         self.radio = Radio()
         self.resets = 0
         if furniture == "lamp":
@@ -156,7 +158,7 @@ class Street:
         self.settings = Settings(**values)
         self.now_ms = 0
         self.node = Node(self.board, self.settings)
-        self.server = ObservingEndpoint(Randomness(99))
+        self.server = self.new_server()
         self.answers = {}
         self.is_down = False
         self.requests = []
@@ -171,6 +173,10 @@ class Street:
             assert self.names()[0] == "register"
             del self.requests[:]
             del self.records[:]
+
+    def new_server(self):
+        """Return the server's endpoint."""
+        return ObservingEndpoint(Randomness(99))
 
     def names(self):
         """Return what kinds of requests the server got."""
