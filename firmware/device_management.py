@@ -1,5 +1,6 @@
 """Device management: a server's request in, the response out (OMA Core 6.3, Transport 6.4.4)."""
 
+from firmware.data_model import HIDDEN_OBJECTS
 from firmware.discovery import discovered_links
 from firmware.lwm2m_object import Refused
 from protocol import coap_message as coap
@@ -53,6 +54,9 @@ class DeviceManagement:
         paths = lwm2m_content.decode_paths(operation.content_format, payload)
         if not paths or len(paths) > PATHS_MAX:
             raise Refused(coap.BAD_REQUEST)
+        # Beside others they are left out, as what is not there (OMA Core 6.3.9).
+        if all([path and path[0] in HIDDEN_OBJECTS for path in paths]):
+            raise Refused(coap.UNAUTHORIZED)
         return paths
 
     def state(self, paths, is_composite, content_format):
@@ -74,10 +78,11 @@ class DeviceManagement:
 
     def _perform(self, operation, payload):
         kind, path = operation.kind, operation.path
+        if path:
+            # Whatever the method: 4.01 for the hidden objects.
+            self._model.object(path[0])
         if kind is None or not path and kind < operations.READ_COMPOSITE:
             raise Refused(coap.METHOD_NOT_ALLOWED)
-        if path:
-            self._model.object(path[0])
         if kind == operations.READ:
             return self._read([path], False, operation.accept)
         if kind == operations.READ_COMPOSITE:

@@ -106,6 +106,13 @@ class Client:
             self._lose(reason)
             self._wait(now_ms)
 
+    def begin_anew(self, now_ms, reason):
+        """Register anew: what is under way will not be answered, or not to what we are now."""
+        self.reregister(now_ms, reason)
+        if self.state == REGISTERING:
+            self._forget_request()
+            self._wait(now_ms)
+
     def suspect(self):
         """The server did not answer something: find out by an Update whether it knows us."""
         self._is_update_wanted = True

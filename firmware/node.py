@@ -5,11 +5,13 @@ from firmware.clock import RTC, Clock
 from firmware.data_model import DataModel
 from firmware.device_management import DeviceManagement
 from firmware.journal import Journal
+from firmware.keys import Keys
 from firmware.lwm2m_client import Client
 from firmware.objects.connectivity_monitoring import ConnectivityMonitoring
 from firmware.objects.device import TIMEZONE_KEY, Device
 from firmware.objects.device_extension import DeviceExtension
 from firmware.objects.journal import JournalObject
+from firmware.objects.keys import KeysObject
 from firmware.objects.server import Server
 from firmware.objects.time_synchronization import TimeSynchronization
 from firmware.observation import Observations
@@ -19,6 +21,8 @@ from firmware.timezone import Timezone
 from protocol import coap_message as coap
 from protocol import data_types, identity, object_table
 from protocol.coap_endpoint import Endpoint
+from protocol.coap_exchange import MessageLayer
+from protocol.coap_security import SecurityLayer
 from protocol.coap_values import (
     ObservationEnded,
     RequestFailed,
@@ -27,9 +31,11 @@ from protocol.coap_values import (
     ResponseReceived,
 )
 from protocol.errors import DecodeError
+from protocol.lwm2m_content import LINK_FORMAT
 
 EVENTS_MAX = 256
 BATTERY = 3411
+WELL_KNOWN = (".well-known", "core")
 # A retransmitted Reboot request must still find its answer (RFC 7252 ACK_TIMEOUT, with jitter).
 REBOOT_DELAY_MS = 3500
 ADDRESS_CHECK_MS = 10000
@@ -57,8 +63,13 @@ class Node:
         self._spread_ms = settings.registration_spread_s * 1000
         self._saved = SavedValues(board.store)
         self.clock = Clock(_timezone_rule(self._saved, settings))
-        self.endpoint = Endpoint(board.random_bytes, parameters)
-        self.counters = self.endpoint.counters
+        layer = MessageLayer(board.random_bytes, parameters)
+        self.counters = layer.counters
+        self.keys = None
+        if settings.security != "none":
+            self.keys = Keys(board.store, board.aes, self.clock, self.counters)
+            layer = SecurityLayer(layer, self.keys, board.random_bytes, settings.open_discovery)
+        self.endpoint = Endpoint(board.random_bytes, parameters, message_layer=layer)
         self.furniture = _furniture_class(board.furniture)(
             board, settings, self.clock, self._report)
         is_sleepy = self.furniture.is_sleepy
@@ -79,12 +90,15 @@ class Node:
         self._server = Server(settings, saved, is_sleepy)
         self._device = Device(board, clock, saved, self._battery(), self.journal)
         self._extension = DeviceExtension(settings, clock, saved, is_sleepy)
-        self.model = DataModel((
-            self._server, self._device, ConnectivityMonitoring(board.radio), self._extension,
-            TimeSynchronization(clock, saved), JournalObject(self.journal, self.reporting),
-        ) + tuple(self.furniture.objects))
+        objects = [self._server, self._device, ConnectivityMonitoring(board.radio),
+                   self._extension, TimeSynchronization(clock, saved),
+                   JournalObject(self.journal, self.reporting)]
+        if self.keys:
+            objects.append(KeysObject(self.keys))
+        self.model = DataModel(objects + list(self.furniture.objects))
         saved.keep(self._is_saved_right)
-        if saved.is_damaged or self.furniture.is_damaged:
+        are_keys_damaged = self.keys is not None and self.keys.is_damaged
+        if saved.is_damaged or self.furniture.is_damaged or are_keys_damaged:
             self._count("damaged store")
         attributes = AttributeStore()
         self._management = DeviceManagement(self.model, attributes)
@@ -115,6 +129,8 @@ class Node:
         if unix_s is not None:
             self.clock.set_unix_s(unix_s, RTC)
         self._addresses = self._board.radio.ip_addresses()
+        if self.keys:
+            self.keys.start()
         self.client.start(now_ms, self._spread_ms)
         self._run(now_ms)
 
@@ -138,7 +154,8 @@ class Node:
         elif self.client.is_silent():
             self._count("silent")
         else:
-            self.client.hear(now_ms)
+            if self.keys is None:
+                self.client.hear(now_ms)
             self.endpoint.receive_datagram(datagram, peer, now_ms)
         self._run(now_ms)
 
@@ -153,6 +170,8 @@ class Node:
         times = [self.endpoint.next_timeout_ms(), self.client.next_timeout_ms(),
                  self.observations.next_timeout_ms(), self._report_due_ms(), self._reboot_ms,
                  self.journal.next_timeout_ms()]
+        if self.keys:
+            times.append(self.keys.next_timeout_ms())
         times.append(self._leave_ms if self._is_leaving else self.furniture.next_timeout_ms())
         if self.furniture.is_sleepy and self.client.awake_until_ms > self.clock.now_ms:
             # Then the radio may go off.
@@ -188,6 +207,10 @@ class Node:
 
     def _run(self, now_ms):
         self._handle_events(now_ms)
+        if self.keys:
+            self.keys.handle_timeout()
+            if self.keys.take_change():
+                self.client.begin_anew(now_ms, "keys")
         if not self._is_leaving:
             self._run_furniture(now_ms)
         due_ms = self.journal.next_timeout_ms()
@@ -233,8 +256,10 @@ class Node:
         event = self.endpoint.next_event()
         while event:
             if isinstance(event, RequestReceived):
+                self.client.hear(now_ms)
                 self._answer(event, now_ms)
             elif isinstance(event, ResponseReceived):
+                self.client.hear(now_ms)
                 self._receive_response(event.handle, event.response, now_ms)
             elif isinstance(event, RequestFailed):
                 self._receive_failure(event, now_ms)
@@ -256,6 +281,9 @@ class Node:
 
     def _respond(self, event, now_ms):
         request = event.request
+        if self._settings.open_discovery and request.path == WELL_KNOWN:
+            # No longer than thrice the question, and nothing about this node.
+            return Response(coap.CONTENT, b'</>;rt="oma.lwm2m"', LINK_FORMAT)
         response, operation = self._management.respond(request)
         if not self._saved.commit():
             response = Response(coap.INTERNAL_SERVER_ERROR)

@@ -334,4 +334,5 @@ OBJECTS = {
     5: ('Quality', '', '0..100', { }), 6: ('Shift', 'ppm', '', { }),
     7: ('Loop status', '', '0..4', { '0': 'working', '1': 'calibrating', '2': 'no oscillation',
     '3': 'frequency out of range', '4': 'unstable', }), 8: ('Last calibration', '', '', { }), }),
+    42802: ('Keys', { 0: ('New context', '', '', { }), }),
 }
