@@ -2,7 +2,9 @@
 
 `python -m tools.node_settings FILE KEY=VALUE...` checks and writes the settings; a furniture's
 own keys are written like the others (`bays=4`). `python -m tools.node_settings --wlan FILE SSID`
-asks for the password and writes the access point. `docs/nodes.md` lists the keys.
+asks for the password and writes the access point; `--keys FILE CREDENTIALS` writes the node's keys
+from its credentials, once: to write them again lets its numbers begin anew. `docs/nodes.md` lists
+the keys of the settings.
 """
 
 import getpass
@@ -10,12 +12,14 @@ import json
 import sys
 from pathlib import Path
 
-from protocol import cbor
+from firmware import keys
+from protocol import cbor, credentials
 from protocol.errors import DecodeError
 from protocol.settings import Settings, encode
 
 USAGE = ("usage: python -m tools.node_settings FILE KEY=VALUE...\n"
-         "       python -m tools.node_settings --wlan FILE SSID")
+         "       python -m tools.node_settings --wlan FILE SSID\n"
+         "       python -m tools.node_settings --keys FILE CREDENTIALS")
 TEXT_KEYS = ("server_uri", "timezone", "asset", "name")
 
 
@@ -53,12 +57,17 @@ def main(arguments: list[str]) -> int:
         password = getpass.getpass("password of the access point: ")
         write(Path(arguments[1]), cbor.encode({"ssid": arguments[2], "password": password}))
         return 0
-    if not arguments or arguments[0].startswith("-"):
+    is_of_keys = arguments[:1] == ["--keys"] and len(arguments) == 3
+    if not is_of_keys and (not arguments or arguments[0].startswith("-")):
         print(USAGE, file=sys.stderr)
         return 2
     try:
-        write(Path(arguments[0]), encode(settings_of(arguments[1:])))
-    except DecodeError as error:
+        if is_of_keys:
+            given = credentials.decode(Path(arguments[2]).read_bytes())
+            write(Path(arguments[1]), keys.encode(0, credentials.encode(given)))
+        else:
+            write(Path(arguments[0]), encode(settings_of(arguments[1:])))
+    except (DecodeError, OSError) as error:
         print(f"node_settings: {error}", file=sys.stderr)
         return 2
     return 0

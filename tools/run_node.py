@@ -2,7 +2,8 @@
 
 `python -m tools.run_node FURNITURE NUMBER [KEY=VALUE...]` writes the node's settings into
 `build/nodes/FURNITURE-NUMBER/` and becomes `boards/UNIX/main.py`: on MicroPython where `make
-setup` has brought it, else on CPython. `docs/nodes.md` lists the keys.
+setup` has brought it, else on CPython. `docs/nodes.md` lists the keys. `credentials=FILE`
+names the node's credentials: then it protects what it says.
 """
 
 import os
@@ -27,12 +28,13 @@ def mac_of(furniture: str, number: int) -> bytes:
     return bytes((2, 0, 0, 0, FURNITURES.index(furniture) + 1, number))
 
 
-def command_line(folder: Path, furniture: str, mac: bytes) -> list[str]:
+def command_line(folder: Path, furniture: str, mac: bytes, credentials: str = "") -> list[str]:
     """Return what starts the node; the world file need not exist."""
+    keys = ["--keys", credentials] if credentials else []
     interpreter = str(MICROPYTHON) if MICROPYTHON.exists() else sys.executable
     return [interpreter, str(ROOT / "boards/UNIX/main.py"),
             "--settings", str(folder / "settings"), "--state", str(folder / "state"),
-            "--furniture", furniture, "--mac", mac.hex(), "--world", str(folder / "world")]
+            "--furniture", furniture, "--mac", mac.hex(), "--world", str(folder / "world"), *keys]
 
 
 def main(arguments: list[str]) -> int:
@@ -44,13 +46,17 @@ def main(arguments: list[str]) -> int:
               file=sys.stderr)
         return 2
     folder, mac = ROOT / f"build/nodes/{furniture}-{number}", mac_of(furniture, int(number))
+    given = dict(each.partition("=")[::2] for each in arguments[2:])
+    credentials = given.pop("credentials", "")
+    own = [f"{key}={value}" for key, value in given.items()]
     try:
-        settings = settings_of([*BENCH, f"name={furniture} {number}", *arguments[2:]])
+        settings = settings_of([*BENCH, f"security={'oscore' if credentials else 'none'}",
+                                f"name={furniture} {number}", *own])
     except DecodeError as error:
         print(f"node: {error}", file=sys.stderr)
         return 2
     write(folder / "settings", encode(settings))
-    command = command_line(folder, furniture, mac)
+    command = command_line(folder, furniture, mac, credentials)
     print(f"{endpoint_name(mac)}: {furniture} {number} on {Path(command[0]).name}, "
           f"kept in {folder.relative_to(ROOT)}; Ctrl-C signs it off", file=sys.stderr)
     search = {"MICROPYPATH": f"{ROOT}:.frozen", "PYTHONPATH": str(ROOT)}
