@@ -11,8 +11,10 @@ import subprocess
 from pathlib import Path
 
 from protocol import coap_message as coap
-from protocol import lwm2m_content, senml
+from protocol import credentials, lwm2m_content, senml
+from protocol.coap_exchange import MessageLayer
 from protocol.coap_observing import ObservingEndpoint
+from protocol.coap_security import SecurityLayer
 from protocol.coap_values import (
     NotificationReceived,
     Request,
@@ -22,10 +24,13 @@ from protocol.coap_values import (
     ResponseReceived,
 )
 from tests import debian
+from tests.firmware.secure_street import ServerKeys
+from tests.micropython import hour
 from tests.micropython.process import InterpreterDied, LineProcess
 from tools import board_images
 
 HOUR_MS = 3_600_000
+KEYS = credentials.decode(hour.CREDENTIALS)
 UNIX_S = 1_800_000_000
 PEER = "node"
 STEP_MS = 300_000
@@ -50,7 +55,9 @@ class Server:
 
     def __init__(self, furniture: str) -> None:
         self._object_id, self._observed_id, self._written = CONTROLS[furniture]
-        self._endpoint = ObservingEndpoint(random.Random(1).randbytes)
+        rng = random.Random(1)
+        layer = SecurityLayer(MessageLayer(rng.randbytes), ServerKeys(KEYS), rng.randbytes)
+        self._endpoint = ObservingEndpoint(rng.randbytes, message_layer=layer)
         self._asked: dict[int, str] = {}
         self._next_step_ms: int | None = None
         self.registrations = self.readings = self.answers = self.notifications = 0

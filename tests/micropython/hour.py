@@ -14,10 +14,19 @@ from binascii import hexlify, unhexlify
 if hasattr(gc, "threshold"):
     gc.threshold(2048)
 
+from firmware import keys
 from firmware.hardware import MeterReading
 from firmware.node import Node
 from protocol.settings import Settings
 
+try:
+    from firmware.adapters.aes import aes
+except ImportError:
+    from simulator.aes import aes
+
+# The node's side of tools/node_hour.py's keys, as protocol/credentials.py writes them.
+CREDENTIALS = (b"\xa5\x01\x01\x02Ponly for an hour\x03Hsaltsalt"
+               b"\x04D\x00\x00\x00\x06\x05D\x00\x00\x00\x07")
 PIECE = 32
 say = sys.stdout.write
 
@@ -40,7 +49,8 @@ class Board:
         self.permille = 1000
         self.energy_mwh = 0
         self._state = 1
-        self._entries = {}
+        self._entries = {keys.KEY: keys.encode(0, CREDENTIALS)}
+        self.aes = aes
         self.store = self.radio = self.watchdog = self
         is_lamp = furniture == "lamp"
         self.dimmer = self.meter = self.photocell = self.motion = self if is_lamp else None
@@ -123,7 +133,8 @@ class Board:
 def make(furniture):
     """Return (board, node), the node started."""
     board = Board(furniture)
-    node = Node(board, Settings(server_uri="coap://192.0.2.9:5683", registration_spread_s=0))
+    node = Node(board, Settings(
+        server_uri="coap://192.0.2.9:5683", registration_spread_s=0, security="oscore"))
     node.start(0)
     return board, node
 
