@@ -79,7 +79,7 @@ class Api:
             web.get("/v1/commands/{id}", self._command),
             web.delete("/v1/commands/{id}", self._cancel),
             *BufferApi(self._gateway, self._view).routes(),
-            *BackupApi(self._gateway).routes(),
+            *BackupApi(self._gateway, self._noting.begin).routes(),
             *KeysApi(self._gateway, self._view, self._noting.begin).routes(),
             *AuditApi(self._gateway, self._view).routes(),
             *TokensApi(self._gateway, self._noting).routes(),

@@ -1,6 +1,7 @@
 """The management API's backup: the whole gateway as one archive, while it runs."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,17 +9,24 @@ from aiohttp import web
 
 from gateway import backup, restoration
 from gateway.api_requests import Wrong
+from gateway.audit import Deed
 from gateway.vault import VaultError
 
 if TYPE_CHECKING:
     from gateway.service import Gateway
 
 
-class BackupApi:
-    """The handler over one running gateway; one backup at a time."""
+ACTION = "backup"
 
-    def __init__(self, gateway: "Gateway") -> None:
+
+class BackupApi:
+    """The handler; `begin` notes what is about to be done. One backup at a time."""
+
+    def __init__(
+        self, gateway: "Gateway", begin: Callable[[web.Request, Deed], Awaitable[None]]
+    ) -> None:
         self._gateway = gateway
+        self._begin = begin
         self._making = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
@@ -29,6 +37,8 @@ class BackupApi:
         if self._making.locked():
             raise Wrong(409, "another backup is being made")
         async with self._making:
+            # Before the copy: what is made from now on may not be in it ('faubourg keys list').
+            await self._begin(request, Deed(ACTION))
             data = Path(self._gateway.settings.gateway.data)
             copy = data / (backup.STORE + restoration.COPY)
             try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from gateway import exported_keys
+from gateway.api_backup import ACTION as BACKUP
 from gateway.api_requests import Wrong, json_object
 from gateway.audit import Deed
 from gateway.contexts import ContextError, ContextRow, Contexts, VaultError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.service import Gateway
 
 IMPORTED_MAX = 1000
+AUDIT_SEARCHED = 10_000
 
 
 class KeysApi:
@@ -57,15 +59,26 @@ class KeysApi:
             web.post("/v1/keys", _worded(self._add)),
             web.post("/v1/keys/export", _worded(self._export)),
             web.post("/v1/keys/import", _worded(self._import)),
+            web.post("/v1/keys/{node}/rotation", _worded(self._rotate)),
             web.delete("/v1/keys/{node}", _worded(self._revoke)),
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
-        return web.json_response([self._view(row) for row in self._contexts.rows()])
+        backed_up_ms = await self._backed_up_ms()
+        return web.json_response(
+            [self._view(row) | {"in_backup": row.created_ms < backed_up_ms}
+             for row in self._contexts.rows()])
+
+    async def _backed_up_ms(self) -> int:
+        """Return when the newest backup was begun, as far as the audit log goes back."""
+        found = await self._gateway.audit.rows(None, AUDIT_SEARCHED)
+        return max((row.time_ms for row in found
+                    if row.action == BACKUP and row.result == "done"), default=0)
 
     def _view(self, row: ContextRow) -> dict[str, Any]:
         return {"endpoint": row.endpoint, "kid": row.kid.hex(), "state": row.state.value,
                 "id_context": row.id_context and row.id_context.hex(),
+                "rotation": self._contexts.rotations.get(row.endpoint),
                 "created_ms": row.created_ms, "used_ms": row.used_ms or None}
 
     async def _add(self, request: web.Request) -> web.Response:
@@ -82,6 +95,14 @@ class KeysApi:
             row = await self._contexts.add(endpoint, of_node)
         made = exported_keys.to_json(ExportedKeys(endpoint, of_node))
         return web.json_response(self._view(row) | made, status=201)
+
+    async def _rotate(self, request: web.Request) -> web.Response:
+        endpoint = self._named(request.match_info["node"])
+        await self._begin(request, Deed("rotate keys", endpoint))
+        async with self._changing:
+            await self._contexts.rotate(endpoint)
+        shown = {"endpoint": endpoint, "rotation": self._contexts.rotations[endpoint]}
+        return web.json_response(shown, status=202)
 
     async def _revoke(self, request: web.Request) -> web.Response:
         endpoint = self._named(request.match_info["node"])

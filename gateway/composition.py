@@ -64,11 +64,19 @@ async def contexts_of(
         opened = vault.load(settings.keys.key_file, may_make=not has_contexts)
         contexts = Contexts(
             store, opened, clock, random.randbytes, bytes.fromhex(settings.keys.id_prefix))
-        await contexts.open()
+        await _open_contexts(contexts, settings.keys.key_file)
     except (StoreError, VaultError) as error:
         await store.close()
         raise StartError(f"the nodes' keys: {error}") from error
     return contexts
+
+
+async def _open_contexts(contexts: Contexts, key_file: str) -> None:
+    try:
+        await contexts.open()
+    except VaultError as error:
+        raise VaultError(f"{error}; put the key (keys.key_file = {key_file}, or the credential "
+                         "of systemd) back that this store had, or restore a backup") from error
 
 
 def peer_of(address: str) -> Peer:

@@ -21,11 +21,20 @@ def read(path: str | Path) -> bytes:
     Raises NotPrivate where its group or others may do anything with it, else OSError.
     """
     with open(path, "rb") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if mode & OTHERS:
-            raise NotPrivate(f"{path} has mode {mode:04o}: others than its owner can reach it. "
-                             f"Do 'chmod 600 {path}'; if others may have read it, use new keys")
+        _check(path, os.fstat(file.fileno()))
         return file.read()
+
+
+def check(path: str | Path) -> None:
+    """Raise NotPrivate or OSError as `read` would, but for what reading alone can show."""
+    _check(path, os.stat(path))
+
+
+def _check(path: str | Path, found: os.stat_result) -> None:
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & OTHERS:
+        raise NotPrivate(f"{path} has mode {mode:04o}: others than its owner can reach it. "
+                         f"Do 'chmod 600 {path}'; if others may have read it, use new keys")
 
 
 def write_new(path: str | Path, data: bytes) -> None:

@@ -28,13 +28,13 @@ class RestoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored where; `contexts` are known, and `lacking` says what files are not."""
+    """What was restored where: the keys of so many `nodes`; `lacking` says which files are not."""
 
     manifest: Manifest
     settings_path: str
     has_written_settings: bool
     data: str
-    contexts: int
+    nodes: int
     lacking: str | None
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from gateway import private_file
+from gateway.private_file import NotPrivate
 from gateway.settings import MqttUplink, Settings, SettingsError
 
 # sockaddr_un has room for 108 bytes, with the zero at the end (unix(7)).
@@ -26,6 +27,7 @@ def check(settings: Settings) -> None:
     data = settings.gateway.data
     if os.path.exists(data) and not os.path.isdir(data):
         raise SettingsError.of("gateway.data", data, "is no folder")
+    _check_key_file(settings.keys.key_file)
     for name, uplink in settings.uplink.items():
         if isinstance(uplink, MqttUplink):
             _check_file(f"uplink.{name}.password_file", uplink.password_file)
@@ -45,6 +47,16 @@ def _check_group(group: str) -> None:
     except KeyError:
         remark = "allowed is a group of this machine, or nothing"
         raise SettingsError.of("management.group", group, remark) from None
+
+
+def _check_key_file(path: str) -> None:
+    # One that is not there is made, or comes from systemd.
+    try:
+        private_file.check(path)
+    except NotPrivate as error:
+        raise SettingsError(f"keys.key_file: {error}") from error
+    except OSError:
+        return
 
 
 def _check_socket(path: str) -> None:

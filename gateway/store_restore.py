@@ -20,7 +20,7 @@ DETAIL = "the gateway was restored from a backup: it may have been done"
 
 
 def restore(path: str, now_ms: int, reseal: Callable[[apsw.Connection], int]) -> int:
-    """Prepare the store at `path`, a copy that nobody has open; return how many contexts it has.
+    """Prepare the store at `path`, a copy that nobody has open; return what `reseal` returns.
 
     `reseal(connection)` makes every context one that only receives, within the one transaction.
     Raises StoreError, and leaves the file as it was, where it is damaged or of another release.
@@ -47,7 +47,7 @@ def restore(path: str, now_ms: int, reseal: Callable[[apsw.Connection], int]) ->
 def reseal(connection: apsw.Connection, old: Vault, own: Vault) -> int:
     """Make every context one that only receives, sealed under this gateway's `own` key.
 
-    Returns how many there are that were not revoked. Raises VaultError.
+    Returns how many nodes have any that was not revoked. Raises VaultError.
     """
     found = store_contexts.all_contexts(connection)
     resealed = []
@@ -57,7 +57,7 @@ def reseal(connection: apsw.Connection, old: Vault, own: Vault) -> int:
         resealed.append(replace(row, sealed=sealed, numbers=Numbers(used_ms=row.numbers.used_ms)))
     store_contexts.change(connection, resealed, (), ())
     store_contexts.restore(connection)
-    return sum(row.state != ContextState.REVOKED for row in found)
+    return len({row.endpoint for row in found if row.state != ContextState.REVOKED})
 
 
 def _skip_ids(connection: apsw.Connection) -> None:

@@ -114,7 +114,7 @@ def restore(
         raise ApiError(str(error)) from error
     if as_json:
         print_json({"gateway": done.manifest.gateway, "made_ms": done.manifest.made_ms,
-                    "config": path, "data": done.data, "contexts": done.contexts,
+                    "config": path, "data": done.data, "nodes": done.nodes,
                     "lacking": done.lacking})
     else:
         _tell(done)
@@ -128,8 +128,8 @@ def _tell(done: Restored) -> None:
     if done.lacking:
         click.echo(f"before it can start: {done.lacking}")
     click.echo(
-        f"Now start it at the old one's address. {done.contexts} contexts of nodes came along: "
-        "each node gets fresh keys when it next speaks ('faubourg keys list': restored, then "
+        f"Now start it at the old one's address. Nodes whose keys came along: {done.nodes}. "
+        "Each gets fresh keys when it next speaks ('faubourg keys list': restored, then "
         "current). What its nodes sent after the backup stands in the ledger as missing unless "
         "the city has it. Commands that waited are unknown: they may have been done.")
 

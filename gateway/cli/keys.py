@@ -1,9 +1,10 @@
-"""Nodes' keys: made, listed, revoked, and carried from one gateway to another."""
+"""Nodes' keys: made, listed, rotated, revoked, and carried from one gateway to another."""
 
 import base64
 import csv
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,18 @@ from gateway.exported_keys import ExportedKeys
 from gateway.sealed_file import KEYS, SealedFileError
 
 IMPORTED_AT_ONCE = 200
+ROTATION_POLL_S = 1.0
+# As the gateway calls them; UNKNOWN is of a rotation that was forgotten.
+UNDER_WAY, DONE, FAILED, UNKNOWN = ("waiting", "written"), "done", "failed", "unknown"
+ROTATION_WORDS = {
+    "waiting": "it gets new keys when it listens", "written": "it has new keys to try",
+    DONE: "it has new keys", FAILED: "it keeps its old keys; the gateway's log says why",
+}
 
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke the keys of nodes; no command shows a secret.
+    """Make, list, rotate and revoke the keys of nodes; no command shows a secret.
 
     \b
     faubourg keys add urn:dev:mac:020000fffe000101 --out 0101.keys
@@ -130,13 +138,71 @@ def list_keys(as_json: bool) -> None:
     elif not rows:
         click.echo("No node has keys here; 'faubourg keys add' makes them.")
     else:
-        print_table(("node", "kid", "state", "made", "last used"),
-                    [(short_endpoint(r["endpoint"]), r["kid"], r["state"],
+        print_table(("node", "kid", "state", "rotation", "made", "last used"),
+                    [(short_endpoint(r["endpoint"]), r["kid"], r["state"], r["rotation"],
                       _time(r["created_ms"]), _time(r["used_ms"])) for r in rows])
+        lacking = {r["endpoint"] for r in rows
+                   if not r["in_backup"] and r["state"] != "revoked"}
+        if lacking:
+            click.echo(f"In no backup: the keys of {_of(len(lacking))} ('faubourg backup FILE').")
 
 
 def _time(time_ms: int | None) -> str:
     return "never" if not time_ms else local_time(time_ms / 1000)
+
+
+@keys.command()
+@click.argument("node", required=False)
+@click.option("--all", "of_all", is_flag=True, help="Every node whose keys are current.")
+@click.option("--wait", is_flag=True, help="Until every node has its new keys, or kept its old.")
+@json_option
+@click.pass_context
+def rotate(
+    context: click.Context, node: str | None, of_all: bool, wait: bool, as_json: bool
+) -> None:
+    """Give a node new keys in service; it keeps its old ones if the new ones do not work.
+
+    A node that sleeps gets them when it wakes. Ends with 1 if a rotation failed or was refused.
+
+    \b
+    faubourg keys rotate 0101 --wait
+    faubourg keys rotate --all
+    """
+    if (node is None) != of_all:
+        raise click.UsageError("name one node, or --all")
+    client = api_client()
+    names = [node] if node else sorted({
+        row["endpoint"] for row in client.get("keys") if row["state"] == "current"})
+    ends: dict[str, str] = {}
+    for name in names:
+        try:
+            begun = client.post("keys", name, "rotation", body={})
+            ends[begun["endpoint"]] = begun["rotation"]
+        except ApiError as error:
+            if not of_all or error.status is None:
+                raise
+            ends[name] = f"refused: {error}"
+    if wait:
+        _wait(client, ends, quiet=as_json)
+    if as_json:
+        print_json(ends)
+    else:
+        for name, end in ends.items():
+            click.echo(f"{name}: {ROTATION_WORDS.get(end, end)}")
+    is_well = all(end in ROTATION_WORDS and end != FAILED for end in ends.values())
+    context.exit(0 if is_well else 1)
+
+
+def _wait(client: ApiClient, ends: dict[str, str], quiet: bool) -> None:
+    """Bring `ends` up to date until every rotation has ended; the gateway ends each in time."""
+    count = len(ends)
+    while waiting := [name for name, end in ends.items() if end in UNDER_WAY]:
+        if not quiet:
+            click.echo(f"{count - len(waiting)} of {count} rotations have ended", err=True)
+        time.sleep(ROTATION_POLL_S)
+        # A node that was revoked meanwhile, or a gateway that restarted, knows of none.
+        states = {row["endpoint"]: row["rotation"] or UNKNOWN for row in client.get("keys")}
+        ends |= {name: states.get(name, UNKNOWN) for name in waiting}
 
 
 @keys.command()

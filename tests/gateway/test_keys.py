@@ -12,18 +12,15 @@ from click.testing import CliRunner
 
 from gateway import api, exported_keys, private_file, sealed_file
 from gateway.cli import main
-from gateway.clock import SystemClock
-from gateway.contexts import Contexts
+from gateway.composition import StartError
 from gateway.exported_keys import ExportedKeys
 from gateway.sealed_file import SealedFileError
-from gateway.vault import Vault
 from protocol import credentials
 from tests.gateway.coap_street import run
 from tests.gateway.oscore_keys import credentials_of_node
 from tests.gateway.service_street import running
 
 LAMP, BIN = "urn:dev:mac:020000fffe000101", "urn:dev:mac:020000fffe000201"
-KEY = bytes(range(32))
 
 
 @pytest.fixture(autouse=True)
@@ -42,14 +39,12 @@ def calls(folder, *lines, prefix="0000"):
 
     async def call():
         folder.mkdir(exist_ok=True)
-        async with running(folder, text=f'[keys]\nid_prefix = "{prefix}"') as (gateway, _):
-            gateway.contexts = Contexts(gateway.store, Vault(KEY), SystemClock(),
-                                        gateway.random.randbytes, bytes.fromhex(prefix))
-            await gateway.contexts.open()
-            async with api.serving(gateway, str(folder / "s"), ""):
-                return [await asyncio.to_thread(
-                    CliRunner().invoke, main, ["--socket", str(folder / "s"), *map(str, line)])
-                    for line in lines]
+        text = f'[keys]\nid_prefix = "{prefix}"'
+        async with running(folder, text=text, security="oscore") as (gateway, _), \
+                api.serving(gateway, str(folder / "s"), ""):
+            return [await asyncio.to_thread(
+                CliRunner().invoke, main, ["--socket", str(folder / "s"), *map(str, line)])
+                for line in lines]
 
     return run(call())
 
@@ -152,6 +147,20 @@ def test_name_that_no_node_can_register_under_gets_no_keys(tmp_path, name):
     assert done.exit_code in (1, 2) and not (tmp_path / "1").exists()
 
 
+def test_list_says_whose_keys_are_in_no_backup(tmp_path, passphrase):
+    first, _, second, _, words, _, third = calls(
+        tmp_path / "g", ("keys", "add", LAMP, "--out", tmp_path / "1"),
+        ("keys", "list", "--json"),
+        ("backup", tmp_path / "b", "--passphrase-file", passphrase), ("keys", "list", "--json"),
+        ("keys", "add", BIN, "--out", tmp_path / "2"), ("keys", "list"),
+        ("keys", "revoke", BIN), ("keys", "list"))[1:]
+    in_backup = [[each["in_backup"] for each in json.loads(shown.stdout)]
+                 for shown in (first, second)]
+    assert in_backup == [[False], [True]]
+    assert "In no backup: the keys of 1 node " in words.stdout
+    assert "In no backup" not in third.stdout
+
+
 def exported(tmp_path, passphrase, *nodes):
     """Two nodes with keys at gateway `a`, and an export of them."""
     lines = [("keys", "add", LAMP, "--out", tmp_path / "lamp"),
@@ -227,6 +236,37 @@ def test_gateway_without_oscore_keeps_no_keys(tmp_path):
 
     done = run(scenario())
     assert done.exit_code == 1 and 'gateway.security = "none"' in done.stderr
+
+
+def test_gateway_with_another_key_than_its_contexts_refuses_to_start(tmp_path):
+    call(tmp_path / "g", "keys", "add", LAMP, "--out", tmp_path / "1")
+    key = tmp_path / "g" / "data" / "keys.key"
+    own = key.read_bytes()
+    key.write_bytes(b"0" * 64)
+    with pytest.raises(StartError, match="another key.*put the key .*keys.key.* back"):
+        listed(tmp_path / "g")
+    key.write_bytes(own)
+    assert [each["endpoint"] for each in listed(tmp_path / "g")] == [LAMP]
+
+
+def test_gateway_whose_key_is_gone_makes_no_other_one(tmp_path):
+    call(tmp_path / "g", "keys", "add", LAMP, "--out", tmp_path / "1")
+    (tmp_path / "g" / "data" / "keys.key").unlink()
+    with pytest.raises(StartError, match="keys.key is not there"):
+        listed(tmp_path / "g")
+    assert not (tmp_path / "g" / "data" / "keys.key").exists()
+
+
+def test_node_that_never_listens_has_its_rotation_waiting(tmp_path):
+    _, rotated, rows, again, of_all = calls(
+        tmp_path / "g", ("keys", "add", LAMP, "--out", tmp_path / "1"),
+        ("keys", "rotate", "0101", "--json"), ("keys", "list", "--json"),
+        ("keys", "rotate", "0101"), ("keys", "rotate", "--all", "--json"))
+    assert json.loads(rotated.stdout) == {LAMP: "waiting"} and rotated.exit_code == 0
+    assert [(each["state"], each["rotation"]) for each in json.loads(rows.stdout)] == [
+        ("current", "waiting"), ("trial", "waiting")]
+    assert again.exit_code == 1 and "is being given new keys already" in again.stderr
+    assert of_all.exit_code == 1 and "refused" in json.loads(of_all.stdout)[LAMP]
 
 
 def test_no_command_log_or_audit_shows_a_secret(tmp_path, passphrase, caplog):

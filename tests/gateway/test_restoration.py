@@ -260,7 +260,7 @@ def test_backup_has_the_key_and_the_new_gateway_makes_its_own(tmp_path, passphra
     config = of_settings(tmp_path / "new")
     done = faubourg("restore", tmp_path / "b", "--config", config, "--passphrase-file",
                     passphrase, "--json")
-    assert json.loads(done.stdout)["contexts"] == 1
+    assert json.loads(done.stdout)["nodes"] == 1
     new = tmp_path / "new" / "data"
     assert (new / "keys.key").read_bytes() != key.read_bytes()
     sealed, = (each.sealed for each in contexts(new / "faubourg.db"))

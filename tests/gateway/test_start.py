@@ -33,6 +33,7 @@ def called(folder, command, text):
     (MQTT + 'password_file = "none"\n', "uplink.c.password_file"),
     (MQTT + '[uplink.c.tls]\nca = "none"\n', "uplink.c.tls.ca"),
     (LEAST.replace('"g"', "g"), "gateway.toml: not TOML"),
+    (LEAST + '[keys]\nkey_file = "gateway.toml"\n', "keys.key_file"),
 ])
 def test_wrong_settings_end_with_two_and_one_line(tmp_path, command, text, key):
     shown = called(tmp_path, command, text)
