@@ -379,6 +379,17 @@ class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
                 backlog.remove(entry)
                 return
 
+    def move(self, message: Message, remote: object) -> None:
+        """Go on repeating a request of ours at its peer's new address, if it still is repeated."""
+        exchange = self._exchanges.get(message.remote)
+        if exchange is None or exchange.message is not message or remote in self._exchanges:
+            return
+        del self._exchanges[message.remote]
+        self._continue_backlog(message.remote)
+        message.remote = remote
+        self._exchanges[remote] = exchange
+        self._transmit(exchange.datagram, remote)
+
     def _send_empty(self, remote: object, mid: int, type: int) -> bytes:
         datagram = bytes((0x40 | type << 4, 0, mid >> 8, mid & 0xFF))
         self._transmit(datagram, remote)

@@ -366,8 +366,12 @@ class SecurityLayer(interfaces.TokenInterface):
         address = self._addresses.get(endpoint)
         if address is None:
             address = self._addresses[endpoint] = ProtectedAddress(endpoint, outer, self)
-        elif address.outer != outer or address.outer.local != outer.local:
+        elif address.outer == outer:
+            address.outer = outer  # it may have another local address
+        else:
             address.outer = outer
+            for entry in self._outgoing.of_endpoint(endpoint):
+                self.layer.move(entry.outer, outer)
         return address
 
     def _revoked(self, endpoint: str) -> None:

@@ -36,7 +36,8 @@ class Rotations:
         self._contexts = contexts
         self._operations = operations
         self._now_ms = now_ms
-        self._started_ms: dict[str, int] = {}
+        self._tried_ms: dict[str, int] = {}  # of rotations that nobody asked for
+        self._trials_ms: dict[str, tuple[int, int]] = {}  # by endpoint: (serial, since when)
         self.counters: Counter[str] = Counter()
 
     def is_due(self, session: Session) -> bool:
@@ -57,7 +58,7 @@ class Rotations:
             # Whatever the node answers proves that it has the new keys.
             await self._operations.perform(endpoint, Operation("read", MANUFACTURER))
         if self._is_to_begin(node):
-            self._started_ms[endpoint] = self._now_ms()
+            self._tried_ms[endpoint] = self._now_ms()
             await self._begin(endpoint)
         if self._contexts.rotations.get(endpoint) == WAITING and node.trial is not None:
             await self._write(endpoint, node)
@@ -66,14 +67,19 @@ class Rotations:
         """End the trials that their nodes have not taken up, or have left again."""
         for endpoint in list(self._contexts.on_trial()):
             node = self._contexts.node(endpoint)
-            if self._contexts.rotations.get(endpoint) == WAITING:
+            if node is None or self._contexts.rotations.get(endpoint) == WAITING:
                 continue
-            started_ms = self._started_ms.setdefault(endpoint, self._now_ms())
-            if node is None or self._now_ms() - started_ms < TRIAL_MS_MAX:
-                continue
+            is_over = self._age_ms(node) >= TRIAL_MS_MAX
             # One that the node has used it may have made its only one.
-            if node.active is node.current:
+            if is_over and node.active is node.current:
                 await self._fail(endpoint, "the node did not use the new keys in time")
+
+    def _age_ms(self, node: NodeKeys) -> int:
+        serial, since_ms = self._trials_ms.get(node.endpoint, (None, 0))
+        if serial != node.trial.serial:
+            since_ms = self._now_ms()
+            self._trials_ms[node.endpoint] = node.trial.serial, since_ms
+        return self._now_ms() - since_ms
 
     async def _begin(self, endpoint: str) -> None:
         try:
@@ -82,7 +88,6 @@ class Rotations:
             log.info("%s", failure)
 
     async def _write(self, endpoint: str, node: NodeKeys) -> None:
-        self._started_ms[endpoint] = self._now_ms()
         new = credentials.encode(node.trial.credentials_of_node())
         try:
             operation = Operation("write", NEW_CONTEXT, value=new)
@@ -101,14 +106,13 @@ class Rotations:
     async def _fail(self, endpoint: str, why: str) -> None:
         self.counters["failed"] += 1
         log.warning("%r keeps its keys: %s", endpoint, why)
-        self._started_ms[endpoint] = self._now_ms()
         try:
             await self._contexts.fail_trial(endpoint)
         except StoreError as error:
             log.warning("that is not stored: %s", error)
 
     def _is_to_begin(self, node: NodeKeys) -> bool:
-        tried_ms = self._started_ms.get(node.endpoint)
+        tried_ms = self._tried_ms.get(node.endpoint)
         is_time = tried_ms is None or self._now_ms() - tried_ms >= RETRY_MS
         return node.is_renewed and node.trial is None and is_time
 
