@@ -35,6 +35,7 @@ class Keys:
         self._counters = counters
         self._is_changed = False
         self._trial_end_ms = None
+        self.step = SEQUENCE_STEP
         self.current = self.trial = None
         self.is_damaged = False
         self._limit = 0
@@ -68,7 +69,7 @@ class Keys:
     def take_sequence(self, held):
         """Return a number never used before, under any context; None if the store is broken."""
         if self._next >= self._limit and not self._save(
-                self._limit + SEQUENCE_STEP, self.current, self.trial):
+                self._limit + self.step, self.current, self.trial):
             return None
         self._next += 1
         return self._next - 1

@@ -8,6 +8,7 @@ from protocol.coap_exchange import MessageLayer
 from protocol.coap_message import Message
 from protocol.coap_observing import ObservingEndpoint
 from protocol.coap_security import HeldContext, SecurityLayer
+from protocol.coap_values import Request
 from protocol.credentials import Credentials
 from tests.firmware.board import NODE, SERVER, Board, Randomness, Street
 from tests.protocol.block_cipher import aes
@@ -91,22 +92,28 @@ def provisioned(board=None, given=FIRST, limit=0):
 class SecureStreet(Street):
     """A Street in which both sides protect. `wire` collects (from the node?, Message) of all."""
 
-    def __init__(self, board=None, is_registered=True, server_credentials=(FIRST,), **settings):
+    def __init__(self, board=None, is_registered=True, server_credentials=(FIRST,), aes=aes,
+                 **settings):
+        self._aes = aes
+        board = provisioned(board)
+        board.aes = aes
         self.server_keys = ServerKeys(*server_credentials)
         self.wire = []
         self._boots = 1
-        Street.__init__(self, provisioned(board), is_registered, security="oscore", **settings)
+        Street.__init__(self, board, is_registered, security="oscore", **settings)
 
     def new_server(self):
         layer = ServerLayer(MessageLayer(Randomness(98)), self.server_keys)
         return Listening(Randomness(99), message_layer=layer, wire=self.wire)
 
-    def reboot(self, is_registered=True):
+    def reboot(self, step=node_keys.SEQUENCE_STEP):
         """Let the node begin anew with the store that it has."""
         self._boots += 1
         board = Board(self.board.furniture, self.board.store, seed=1000 * self._boots)
+        board.aes = self._aes
         self.board = board
         self.node = Node(board, self.settings)
+        self.node.keys.step = step
         self.node.start(self.now_ms)
         self.settle()
 
@@ -117,6 +124,17 @@ class SecureStreet(Street):
 
     def count(self, name):
         return self.node.counters.get(name, 0)
+
+    def ask(self, code, path, payload=b"", **options):
+        """Ask the node and return the handle of what need not be answered."""
+        request = Request(code, tuple(path.split("/")), (), payload, **options)
+        handle = self.server.send_request(request, NODE, self.now_ms)
+        self.settle()
+        return handle
+
+    def answer_to(self, handle):
+        """Return the Response to what ask() asked, None if there is none."""
+        return self._responses.pop(handle, None)
 
     def last_command(self):
         """Return (the last request of the server, the node's answer to it) as datagrams."""
