@@ -1,10 +1,10 @@
 """No nonce is used twice, whatever power cut comes when."""
 
-from tests.firmware import nonce_survey
+from tests.firmware.nonce_survey import Life, survey
 
 
 def test_an_undisturbed_life_has_a_rotation_a_renewal_and_no_nonce_twice():
-    life = nonce_survey.Life()
+    life = Life()
     assert life.run() > 100
     assert life.complaint() is None
     assert life.street.node.keys.current.context.id_context is not None
@@ -13,5 +13,5 @@ def test_an_undisturbed_life_has_a_rotation_a_renewal_and_no_nonce_twice():
 
 def test_no_nonce_is_used_twice_after_a_cut_or_a_failure_of_the_store():
     # Every seventh operation here; host_test_nonces has them all.
-    lives, complaints = nonce_survey.survey(3, 21)
+    lives, complaints = survey(3, 21)
     assert complaints == [] and lives > 20
