@@ -61,7 +61,12 @@ class Noting:
 
         @web.middleware
         async def noted(request: web.Request, handler: Handler) -> web.StreamResponse:
-            response = await handler(request)
+            try:
+                response = await handler(request)
+            except Exception:
+                if ENTRY in request:
+                    await self._audit().end(request[ENTRY], "failed (500)")
+                raise
             if ENTRY in request:
                 await self._end(request, response)
             elif request.method not in ("GET", "HEAD") and not request.get(IS_READING):
@@ -84,7 +89,9 @@ class Noting:
         deed = Deed(
             _ACTIONS.get((request.method, route), f"{request.method} {route}"),
             names.get("endpoint") or names.get("node"), value=names.get("id") or names.get("name"))
-        await self._audit().note(request[CALLER].actor, deed, _result(response))
+        audit = self._audit()
+        note = audit.refused if response.status == 403 else audit.note
+        await note(request[CALLER].actor, deed, _result(response))
 
 
 def _result(response: web.StreamResponse) -> str:

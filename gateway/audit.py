@@ -25,6 +25,8 @@ ROWS_MAX = 50_000
 # Of a small store the log takes an eighth at most.
 SHARE_BYTES = 8192
 TEXT_LENGTH_MAX = 128
+REFUSED_EVERY_S = 60.0
+REFUSED_KINDS_MAX = 256
 # Server, Device, Connectivity Monitoring, Location, Connectivity Statistics: nothing secret.
 OPEN_OBJECTS = (1, 3, 4, 6, 7)
 
@@ -57,6 +59,7 @@ class Audit:
         self._store = store
         self._clock = clock
         self._rows_max = min(ROWS_MAX, size_bytes_max // SHARE_BYTES)
+        self._refused_s: dict[tuple[Actor, str], float] = {}
         self._ending: set[asyncio.Task] = set()
         self.counters: Counter[str] = Counter()
 
@@ -85,8 +88,22 @@ class Audit:
             log.warning("not kept (%s): entry %d ended: %s", error, number, result)
 
     async def note(self, actor: Actor, deed: Deed, result: str) -> None:
-        """Note what was not done, or is done already."""
+        """Note what is done already."""
         await self.end(await self.begin(actor, deed), result)
+
+    async def refused(self, actor: Actor, deed: Deed, result: str) -> None:
+        """Note what somebody may not do: of the same kind once a minute, or it would push out
+        what was done."""
+        now_s = self._clock.monotonic_s()
+        kind = (actor, deed.action)
+        if now_s < self._refused_s.get(kind, -REFUSED_EVERY_S) + REFUSED_EVERY_S:
+            self.counters["refusals not noted"] += 1
+            return
+        if len(self._refused_s) >= REFUSED_KINDS_MAX:
+            del self._refused_s[next(iter(self._refused_s))]
+        self._refused_s.pop(kind, None)
+        self._refused_s[kind] = now_s
+        await self.note(actor, deed, result)
 
     def command_ended(self, row: CommandRow) -> None:
         """Note what became of a command."""

@@ -37,7 +37,7 @@ class CityDoor:
         try:
             self._rights[request.origin].check(request)
         except CommandForbidden as error:
-            await self._audit.note(actor, deed, f"refused: {error}")
+            await self._audit.refused(actor, deed, f"refused: {error}")
             raise
         entry = await self._audit.begin(actor, deed)
         try:

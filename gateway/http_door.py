@@ -6,7 +6,6 @@ that this is meant, and then no caller has more than the role `operate`.
 
 import asyncio
 import logging
-import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from gateway import http_files
 from gateway.api import STOP_S, new_api
 from gateway.api_entrance import CALLER, Handler
 from gateway.audit import Actor
@@ -21,7 +21,6 @@ from gateway.coap_log import PeerLog
 from gateway.composition import StartError
 from gateway.doors import HTTP, Caller, Role
 from gateway.http_connections import Connections
-from gateway.settings import SettingsError
 from gateway.settings_doors import Http
 from gateway.tokens import Token, Tokens, TokensError
 
@@ -82,7 +81,8 @@ class HttpDoor:
         try:
             return self._tokens.find(presented.strip())
         except TokensError as error:
-            log.error("http.tokens_file: %s", error)
+            now_s = self._gateway.clock.monotonic_s()
+            self._peer_log.warning("http.tokens_file", str(error), now_s)
             return None
 
     async def _refused(self, request: web.Request) -> web.Response:
@@ -122,7 +122,7 @@ async def serving(
     if not settings.listen:
         yield 0
         return
-    check(settings)
+    http_files.check(settings)
     door = HttpDoor(gateway, refusal_s)
     application = new_api(gateway).application(door.entrance)
     application.on_response_prepare.append(_quiet)
@@ -142,7 +142,7 @@ async def serving(
 
 
 async def _listen(settings: Http, connections: Connections) -> asyncio.Server:
-    context = _tls(settings) if settings.cert else None
+    context = http_files.tls(settings) if settings.cert else None
     host, _, port = settings.listen.rpartition(":")
     try:
         return await asyncio.get_running_loop().create_server(
@@ -152,24 +152,3 @@ async def _listen(settings: Http, connections: Connections) -> asyncio.Server:
     except OSError as error:
         text = f"http.listen = {settings.listen}: {error.strerror or error}"
         raise StartError(text) from error
-
-
-def check(settings: Http) -> None:
-    """Raise SettingsError for certificate, key or tokens that cannot be used."""
-    if settings.cert:
-        _tls(settings)
-    try:
-        Tokens(settings.tokens_file).all()
-    except TokensError as error:
-        raise SettingsError(f"http.tokens_file = {settings.tokens_file}: {error}") from error
-
-
-def _tls(settings: Http) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.cert, settings.key, password=lambda: "")
-    except (OSError, ValueError) as error:
-        remark = f"cannot be used with http.key: {error}"
-        raise SettingsError.of("http.cert", settings.cert, remark) from error
-    return context

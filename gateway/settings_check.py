@@ -5,7 +5,7 @@ import grp
 import os
 from pathlib import Path
 
-from gateway import private_file
+from gateway import http_files, private_file
 from gateway.private_file import NotPrivate
 from gateway.settings import MqttUplink, Settings, SettingsError
 
@@ -24,6 +24,9 @@ def check(settings: Settings) -> None:
         check_folder("http.tokens_file", settings.http.tokens_file)
         for key in ("cert", "key"):
             _check_file(f"http.{key}", getattr(settings.http, key))
+        # What systemd hands over, check-config need not be able to read.
+        if not any(_is_elsewhere(path) for path in (settings.http.cert, settings.http.key)):
+            http_files.check(settings.http)
     data = settings.gateway.data
     if os.path.exists(data) and not os.path.isdir(data):
         raise SettingsError.of("gateway.data", data, "is no folder")
@@ -79,9 +82,7 @@ def check_folder(key: str, path: str) -> None:
 
 
 def _check_file(key: str, path: str) -> None:
-    # What systemd hands to the service is there for the service alone.
-    is_elsewhere = path.startswith(CREDENTIALS) and "CREDENTIALS_DIRECTORY" not in os.environ
-    if not path or is_elsewhere:
+    if not path or _is_elsewhere(path):
         return
     try:
         with Path(path).open("rb"):
@@ -89,3 +90,8 @@ def _check_file(key: str, path: str) -> None:
     except OSError as error:
         remark = f"cannot be read: {error.strerror or error}"
         raise SettingsError(f"{key} = {path}: {remark}") from error
+
+
+def _is_elsewhere(path: str) -> bool:
+    # What systemd hands to the service is there for the service alone.
+    return path.startswith(CREDENTIALS) and "CREDENTIALS_DIRECTORY" not in os.environ

@@ -99,6 +99,18 @@ def test_the_end_of_a_command_becomes_the_result_of_its_entry(tmp_path):
     assert entry == ("dim", None, '{"level": 30, "for_s": 7200}', "done 2.04")
 
 
+def test_request_that_meets_a_bug_ends_its_entry_too(tmp_path):
+    async def scenario(gateway, call):
+        async def fail(*arguments):
+            raise RuntimeError("a bug")
+
+        gateway.operate = fail
+        await call("write", "0101", "/3416/0/4", "80")
+        return [row.result for row in await ended(gateway)]
+
+    assert on_street(tmp_path, scenario) == ["failed (500)"]
+
+
 def test_entry_names_the_user_at_the_socket(tmp_path):
     async def scenario(gateway, call):
         await call("write", "0101", "/3416/0/4", "80")
@@ -113,26 +125,27 @@ def test_entry_names_the_user_at_the_socket(tmp_path):
 
 def test_entry_is_durable_before_anything_is_sent(tmp_path):
     async def scenario(gateway, call):
-        gateway.store.end_audit = lambda *arguments: asyncio.Event().wait()
-        pending = asyncio.ensure_future(call("write", "0101", "/3416/0/4", "80"))
-        async with asyncio.timeout(30):
-            while not (rows := await gateway.audit.rows(None, 9)):
-                await asyncio.sleep(0.01)
-        pending.cancel()
-        return [row.result for row in rows]
+        seen, operate = [], gateway.operate
 
-    assert on_street(tmp_path, scenario) == [AUDIT_OPEN]
+        async def watched(*arguments):
+            seen.extend(await gateway.audit.rows(None, 9))
+            return await operate(*arguments)
+
+        gateway.operate = watched
+        await call("write", "0101", "/3416/0/4", "80")
+        return [(row.action, row.result) for row in seen]
+
+    assert on_street(tmp_path, scenario) == [("write", AUDIT_OPEN)]
 
 
-def test_keys_of_a_node_are_not_written_by_way_of_its_resources(tmp_path):
+@pytest.mark.parametrize("path", ["/42802/0/0", "/21/0/3", "/0/0/5"])
+def test_keys_of_a_node_are_not_written_by_way_of_its_resources(tmp_path, path):
     async def scenario(gateway, call):
-        answers = [await call("write", "0101", path, "00") for path in ("/42802/0/0", "/0/0/5")]
-        rows = await gateway.audit.rows(None, 9)
-        return [each.exit_code for each in answers], [row.result for row in rows]
+        shown = await call("write", "0101", path, "00")
+        return shown.exit_code, [row.result for row in await gateway.audit.rows(None, 9)]
 
-    codes, results = on_street(tmp_path, scenario)
-    assert codes == [1, 1]
-    assert all(result.startswith("refused: /") for result in results) and len(results) == 2
+    code, (result,) = on_street(tmp_path, scenario)
+    assert code == 1 and result.startswith("refused: /" + path.split("/")[1])
 
 
 def test_command_that_is_taken_back_stands_in_the_log_twice(tmp_path):
@@ -184,6 +197,13 @@ def test_settings_say_what_the_city_may_do(tmp_path):
         tmp_path, command("execute", path="/3/0/4"), command("dim", level=1), text=text)
     assert refused == [CommandForbidden]
     assert [row.result for row in rows] == [AUDIT_OPEN, "refused: dim: not allowed to this uplink"]
+
+
+def test_refusals_of_one_kind_do_not_push_out_what_was_done(tmp_path):
+    refusals = [command("execute", path="/3/0/4")] * 9 + [command("write", path="/3/0/15")]
+    refused, rows = from_city(tmp_path, command("dim", level=1), *refusals)
+    assert len(refused) == 10
+    assert [row.action for row in rows] == ["dim", "execute", "write"]
 
 
 @pytest.mark.parametrize("request_", [
