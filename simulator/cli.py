@@ -27,6 +27,8 @@ def main() -> None:
               help="How much faster than real time the world runs.")
 @click.option("--seed", type=int, default=1, show_default=True,
               help="Which street: cars, waste and sensors' noise follow from it.")
+@click.option("--security", type=click.Choice(["oscore", "none"]), default="oscore",
+              show_default=True, help="'none' protects nothing: to compare.")
 @click.option("--keep", type=click.Path(file_okay=False),
               help="Keep the gateway's settings, data and readings in this new folder.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), metavar="FILE",
@@ -57,6 +59,8 @@ def demo(**options) -> None:
               help="How many nodes stand in the street.")
 @click.option("--seed", type=int, default=1, show_default=True,
               help="Which kills, which power cuts, which street.")
+@click.option("--security", type=click.Choice(["oscore", "none"]), default="oscore",
+              show_default=True, help="'none' protects nothing: to compare.")
 @click.option("--keep", type=click.Path(file_okay=False),
               help="Keep settings, logs, the gateway's store and the city's table in this folder.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), metavar="FILE",

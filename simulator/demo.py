@@ -18,7 +18,8 @@ from simulator.gateway_process import GatewayProcess
 from simulator.live_fleet import LiveFleet, StreetPlan
 from simulator.ports import free_port
 from simulator.real_run import carry_out
-from simulator.result import Result, checks_of
+from simulator.result import Result, checks_of, protection_check
+from simulator.result_screen import security_warning
 from simulator.run_folder import check_places
 from simulator.world import sun
 from simulator.world.places import ANGERS, ANGERS_TIMEZONE
@@ -34,7 +35,7 @@ GATEWAY_SETTINGS = """\
 id = "demo"
 listen = "127.0.0.1:{port}"
 data = "data"
-security = "none"
+security = "{security}"
 time = "scaled"
 
 [scaled_time]
@@ -56,6 +57,7 @@ class DemoSettings:
     nodes: int
     speed: int
     seed: int
+    security: str
     keep: str | None
     json_path: str | None
     picture_path: str | None
@@ -80,16 +82,19 @@ async def _street_life(settings: DemoSettings, folder: Path) -> Result:
     real_s, shown_s = int(time.time()), _start_of_evening()
     port = free_port(socket.SOCK_DGRAM)
     gateway = GatewayProcess(folder, GATEWAY_SETTINGS.format(
-        port=port, real_s=real_s, shown_s=shown_s, speed=settings.speed))
+        port=port, security=settings.security, real_s=real_s, shown_s=shown_s,
+        speed=settings.speed))
     clock = ScaledClock(real_s, shown_s, settings.speed)
     screen = Screen(f"Faubourg demo: a street in Angers at dusk. {settings.nodes} nodes, "
-                    f"1 second here is {_world_time(settings.speed)} there.")
+                    f"1 second here is {_world_time(settings.speed)} there."
+                    f"{security_warning(settings.security)}")
     screen.say("starting the gateway ('faubourg run', a process of its own) ...")
     try:
         await gateway.start()
         fleet = LiveFleet(StreetPlan(
             settings.nodes, settings.seed, settings.speed, *ANGERS,
-            Timezone(ANGERS_TIMEZONE).offset_s(shown_s), REPORT_INTERVAL_S), clock, port)
+            Timezone(ANGERS_TIMEZONE).offset_s(shown_s), REPORT_INTERVAL_S, settings.security),
+            clock, port)
         demo = Demo(settings, gateway, fleet, screen)
         virtual_s = await demo.run()
     finally:
@@ -118,6 +123,10 @@ class Demo:
     async def run(self) -> int:
         """Let the street live for the seconds asked for and drain it; return its world seconds."""
         loop = asyncio.get_running_loop()
+        self._status = await self._gateway.status()
+        if self._settings.security == "oscore":
+            self._screen.say("giving each node its own keys ('faubourg keys add') ...")
+            self._fleet.give_keys(await self._gateway.make_keys(self._fleet.endpoints()))
         started_s = loop.time()
         await self._fleet.power_on()
         try:
@@ -149,7 +158,7 @@ class Demo:
             readings_stored=self._status.get("readings_stored", 0),
             readings_delivered=len(self._city.delivered),
             datagrams=self._fleet.datagrams()[0],
-            security=self._status.get("security", "?"),
+            security=self._status["security"],
         )
 
     async def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -179,5 +188,6 @@ class Demo:
             scenario="demo", seed=self._settings.seed, nodes=self._settings.nodes,
             virtual_s=virtual_s, wall_s=0, registered=registered, readings=account.tally(),
             datagrams_sent=sent, datagrams_lost=None, datagram_bytes=size,
-            security=self._status.get("security", "none"), furniture=furniture,
-            checks=checks_of(self._settings.nodes, registered, account, furniture))
+            security=self._status["security"], furniture=furniture,
+            checks=checks_of(self._settings.nodes, registered, account, furniture)
+            + protection_check(self._status["security"], self._fleet.in_clear()))

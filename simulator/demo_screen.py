@@ -13,6 +13,7 @@ from rich.text import Text
 
 from simulator.demo_picture import svg_of
 from simulator.live_screen import LiveScreen
+from simulator.result_screen import SECURITY
 
 PACKS_SHOWN_PER_KIND = 3
 WIDTH, NARROW_WIDTH = 97, 79
@@ -157,7 +158,8 @@ def _chain_table(chain: ChainPicture, bar: int) -> Table:
     table.add_row("stored", f"{chain.readings_stored:,} durable in the gateway")
     table.add_row("delivered", f"{chain.readings_delivered:,} in the city's file")
     table.add_row("datagrams", f"{chain.datagrams:,} sent by nodes")
-    table.add_row("security", chain.security)
+    is_protected = chain.security == "oscore"
+    table.add_row("security", Text(SECURITY[chain.security], "" if is_protected else "bold red"))
     return table
 
 

@@ -1,7 +1,9 @@
 """The gateway as its users run it: `faubourg run` in a process of its own."""
 
 import asyncio
+import base64
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from gateway.cli.connection import ApiClient, ApiError
@@ -46,3 +48,18 @@ class GatewayProcess(ChildProcess):
     async def status(self) -> dict:
         """Return the gateway's own state (`GET /v1/status`). Raises ApiError."""
         return await asyncio.to_thread(self.api.get, "status")
+
+    async def make_keys(self, endpoints: Iterable[str]) -> dict[str, bytes]:
+        """Return new credentials for each node, as `faubourg keys add` writes them into a file.
+
+        Raises ProcessError.
+        """
+        try:
+            return await asyncio.to_thread(
+                lambda: {endpoint: self._keys_of(endpoint) for endpoint in endpoints})
+        except ApiError as error:
+            raise ProcessError(f"the gateway makes no keys: {error}") from error
+
+    def _keys_of(self, endpoint: str) -> bytes:
+        made = self.api.post("keys", body={"endpoint": endpoint})
+        return base64.b64decode(made["credentials"])

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from firmware import keys
 from firmware.journal import ReadingDropped, ReadingsAcknowledged, ReadingTaken
 from firmware.lwm2m_client import Registered, Stopped
 from gateway.clock import Clock
@@ -35,6 +36,7 @@ class StreetPlan:
     longitude: float
     utc_offset_s: int
     report_interval_s: int
+    security: str
     registration_spread_s: int = 60
 
 
@@ -71,7 +73,7 @@ class LiveFleet:
             server_uri=f"coap://{host}:{port}", name=name, asset=name.upper().replace(" ", "-"),
             latitude_e6=round(plan.latitude * 1e6), longitude_e6=round(plan.longitude * 1e6),
             report_interval_s=plan.report_interval_s,
-            registration_spread_s=plan.registration_spread_s,
+            registration_spread_s=plan.registration_spread_s, security=plan.security,
             awake_window_s=AWAKE_WINDOW_REAL_S * plan.speed)
 
     def _transmission_parameters(self) -> TransmissionParameters:
@@ -79,6 +81,15 @@ class LiveFleet:
         plain = TransmissionParameters()
         return TransmissionParameters(ack_timeout_ms=plain.ack_timeout_ms * self._plan.speed,
                                       max_latency_ms=plain.max_latency_ms * self._plan.speed)
+
+    def endpoints(self) -> list[str]:
+        """Return the endpoint name of every node."""
+        return [place.endpoint for place in self.places]
+
+    def give_keys(self, credentials: Mapping[str, bytes]) -> None:
+        """Put a node's credentials into its store, by endpoint, as its provisioning does."""
+        for place in self.places:
+            place.store.write(keys.KEY, keys.encode(0, credentials[place.endpoint]))
 
     async def power_on(self) -> None:
         """Give every node a socket and its power."""
@@ -150,6 +161,10 @@ class LiveFleet:
     def datagrams(self) -> tuple[int, int]:
         """Return (datagrams, bytes) that the nodes have sent."""
         return sum(s.sent for s in self._sockets), sum(s.bytes for s in self._sockets)
+
+    def in_clear(self) -> int:
+        """Return how many messages from and to nodes were not protected."""
+        return sum(socket.in_clear for socket in self._sockets)
 
     def tallies(self, delivered: Iterable[ReadingId]) -> tuple[FurnitureTally, ...]:
         """Return, for each furniture, its nodes and what came of their readings."""

@@ -73,6 +73,13 @@ class Result:
         return json.dumps(value, indent=2) + "\n"
 
 
+def protection_check(security: str, in_clear: int) -> tuple[Check, ...]:
+    """Return what a run must keep if its messages are said to be protected."""
+    if security == "none":
+        return ()
+    return (Check("every message protected", not in_clear, f"{in_clear} in clear"),)
+
+
 def checks_of(nodes: int, registered: int, account: Account,
               furniture: tuple[FurnitureTally, ...]) -> tuple[Check, ...]:
     """Return what every run must keep, judged from the account of its readings."""

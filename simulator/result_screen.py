@@ -6,6 +6,8 @@ from rich.table import Table
 
 from simulator.result import Result
 
+SECURITY = {"oscore": "OSCORE, each node its own keys", "none": "NONE: nothing is protected"}
+"""What a screen says of a run's security."""
 _PLURAL = {"lamp": "lamps", "bin": "bins", "parking": "parking bays"}
 
 
@@ -23,6 +25,7 @@ def print_summary(result: Result, is_stdout_taken: bool) -> None:
         mark = "[green]ok  [/]" if check.ok else "[red]FAIL[/]"
         console.print(f"{mark} {check.name} ({check.detail})", highlight=False)
     console.print(_verdict(result), highlight=False)
+    console.print(f"Security: {SECURITY[result.security]}.", highlight=False)
 
 
 def _verdict(result: Result) -> str:
@@ -32,3 +35,8 @@ def _verdict(result: Result) -> str:
     rest = f", {tally.explained:,} given up and reported by their nodes" if tally.explained else ""
     return (f"[bold green]Passed:[/] {tally.taken:,} readings taken, {tally.delivered:,} "
             f"delivered, none twice, none missing{rest}.")
+
+
+def security_warning(security: str) -> str:
+    """Return what a title adds where nothing is protected; otherwise nothing."""
+    return "" if security == "oscore" else f" Security: {SECURITY[security]}."

@@ -20,7 +20,8 @@ from simulator.city_file import stored_readings
 from simulator.city_table import Arrival, CityTable
 from simulator.live_fleet import LiveFleet, StreetPlan
 from simulator.real_run import carry_out
-from simulator.result import Check, Result, checks_of
+from simulator.result import Check, Result, checks_of, protection_check
+from simulator.result_screen import security_warning
 from simulator.run_folder import RunRefused, check_places
 from simulator.soak_chain import Chain, find_mosquitto
 from simulator.soak_kills import Kill
@@ -46,6 +47,7 @@ class SoakSettings:
     kills: int
     nodes: int
     seed: int
+    security: str
     keep: str | None
     json_path: str | None
 
@@ -71,19 +73,21 @@ class Soak:
         shown_s = int(sun.sunset_unix_s(time.time(), *ANGERS)) + AFTER_SUNSET_S
         self._settings = settings
         self._duration_s = settings.minutes * 60
-        self._chain = Chain(folder, mosquitto, real_s, shown_s, SPEED)
+        self._chain = Chain(folder, mosquitto, real_s, shown_s, SPEED, settings.security)
         self._fleet = LiveFleet(
             StreetPlan(settings.nodes, settings.seed, SPEED, *ANGERS,
                        Timezone(ANGERS_TIMEZONE).offset_s(shown_s), REPORT_INTERVAL_S,
-                       REGISTRATION_SPREAD_S),
+                       settings.security, REGISTRATION_SPREAD_S),
             ScaledClock(real_s, shown_s, SPEED), self._chain.udp_port)
         self._city = CityTable(self._chain.city)
         self._random = random.Random(f"{settings.seed}/power cuts")
         self._screen = SoakScreen(
             f"Faubourg soak: {settings.nodes} nodes, gateway, broker and city on this machine; "
-            f"{settings.kills} kills, seed {settings.seed}")
+            f"{settings.kills} kills, seed {settings.seed}."
+            f"{security_warning(settings.security)}")
         self._started_s = 0.0
         self._power_cuts = 0
+        self._security = ""
 
     async def run(self) -> Result:
         """Live, drain, count. Raises ProcessError if a process ends that nobody killed."""
@@ -91,6 +95,7 @@ class Soak:
         self._screen.say("starting broker, consumer and gateway ...")
         try:
             await self._chain.start()
+            await self._agree_on_keys()
             self._started_s = loop.time()
             await self._fleet.power_on()
             with self._screen:
@@ -104,6 +109,13 @@ class Soak:
             await self._chain.stop()
         self._screen.say(f"load: {taken_alive / lived_s:.0f} readings a second")
         return await self._result(int(lived_s * SPEED))
+
+    async def _agree_on_keys(self) -> None:
+        gateway = self._chain.gateway
+        self._security = (await gateway.status())["security"]
+        if self._security == "oscore":
+            self._screen.say("giving each node its own keys ('faubourg keys add') ...")
+            self._fleet.give_keys(await gateway.make_keys(self._fleet.endpoints()))
 
     async def _live(self) -> None:
         kills = soak_kills.draw(self._settings.seed, self._duration_s, self._settings.kills)
@@ -140,8 +152,8 @@ class Soak:
         account = self._fleet.account
         self._screen.show(SoakPicture(
             self._elapsed_s(), self._duration_s, self._chain.states(), self._chain.kills,
-            self._settings.kills, self._power_cuts, len(account.taken), len(account.held),
-            self._city.count()))
+            self._settings.kills, self._power_cuts, self._security, len(account.taken),
+            len(account.held), self._city.count()))
 
     async def _drain(self, deadline_s: float) -> None:
         """Sign every node off once it holds nothing, and wait until the city has all of it."""
@@ -172,12 +184,12 @@ class Soak:
             Check("no message refused by the city", not self._city.refused(),
                   f"{self._city.refused()} refused"),
             self._kills_check(),
-        )
+        ) + protection_check(self._security, self._fleet.in_clear())
         return Result(
             scenario="soak", seed=settings.seed, nodes=settings.nodes, virtual_s=virtual_s,
             wall_s=0, registered=registered, readings=account.tally(), datagrams_sent=sent,
-            datagrams_lost=None, datagram_bytes=size, security="none", furniture=furniture,
-            checks=checks)
+            datagrams_lost=None, datagram_bytes=size, security=self._security,
+            furniture=furniture, checks=checks)
 
     def _kills_check(self) -> Check:
         kills = self._chain.kills

@@ -21,7 +21,7 @@ GATEWAY_SETTINGS = """\
 id = "soak"
 listen = "127.0.0.1:{udp_port}"
 data = "data"
-security = "none"
+security = "{security}"
 time = "scaled"
 
 [scaled_time]
@@ -62,14 +62,15 @@ class Chain:
     """
 
     def __init__(self, folder: Path, mosquitto: Path, real_s: int, shown_s: int,
-                 speed: int) -> None:
+                 speed: int, security: str) -> None:
         self.udp_port = free_port(socket.SOCK_DGRAM)
         self._mqtt_port = free_port(socket.SOCK_STREAM)
         self.data = folder / "data"
         self.city = folder / "city.db"
         url = f"mqtt://127.0.0.1:{self._mqtt_port}"
         self.gateway = GatewayProcess(folder, GATEWAY_SETTINGS.format(
-            udp_port=self.udp_port, url=url, real_s=real_s, shown_s=shown_s, speed=speed))
+            udp_port=self.udp_port, url=url, real_s=real_s, shown_s=shown_s, speed=speed,
+            security=security))
         self._processes: dict[str, ChildProcess] = {
             "gateway": self.gateway,
             "broker": _broker(folder / "broker", mosquitto, self._mqtt_port),

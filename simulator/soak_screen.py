@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.live_screen import LiveScreen
+from simulator.result_screen import SECURITY
 
 COLOURS = {"runs": "green", "down": "yellow", "ended": "red"}
 BAR_WIDTH = 60
@@ -24,6 +25,7 @@ class SoakPicture:
     kills: dict[str, int]
     kills_planned: int
     power_cuts: int
+    security: str
     taken: int
     held: int
     delivered: int
@@ -55,7 +57,9 @@ def _draw(title: str, picture: SoakPicture) -> Group:
     on_the_way = picture.taken - picture.held - picture.delivered
     readings = (f"readings: {picture.taken:,} taken = {picture.held:,} at their nodes + "
                 f"{max(on_the_way, 0):,} on the way + {picture.delivered:,} at the city")
-    return Group(Text(title, style="bold"), _bar(picture), processes, Text(readings))
+    security = Text(f"security: {SECURITY[picture.security]}",
+                    "" if picture.security == "oscore" else "bold red")
+    return Group(Text(title, style="bold"), _bar(picture), processes, Text(readings), security)
 
 
 def _bar(picture: SoakPicture) -> Group:
