@@ -15,7 +15,7 @@ from gateway.backup import Contents, Manifest
 from gateway.composition import LOCK, locked
 from gateway.settings import Settings, SettingsError
 from gateway.store_database import open_reader
-from gateway.vault import Vault, VaultError
+from gateway.vault import Vault
 
 RESTORING, REPLACED, COPY = ".restoring", ".replaced-", ".backup"
 # A store's file and what belongs to it.
@@ -38,22 +38,28 @@ class Restored:
     lacking: str | None
 
 
-def contents(settings: Settings, settings_text: bytes, now_ms: int) -> Contents:
-    """Return what goes into a backup beside the store; raises VaultError."""
+def contents(
+    settings: Settings, settings_text: bytes, now_ms: int, key_file: str | None = None
+) -> Contents:
+    """Return what goes into a backup beside the store; raises VaultError.
+
+    `key_file` is where the key is, if neither the settings nor systemd say so.
+    """
     manifest = Manifest(settings.gateway.id, version("faubourg"), now_ms)
-    try:
-        key = vault.load_key(settings.keys.key_file, may_make=False)
-    except VaultError:
-        # Without OSCORE a gateway has never made one.
-        if settings.gateway.security == "oscore":
-            raise
-        key = b""
+    # Without OSCORE a gateway has never made one.
+    is_without = settings.gateway.security == "none" and not key_file
+    if is_without and not os.path.exists(settings.keys.key_file):
+        return Contents(manifest, settings_text, b"")
+    key = vault.load_key(key_file or settings.keys.key_file, may_make=False,
+                         environment={} if key_file else os.environ)
     return Contents(manifest, settings_text, key)
 
 
 @contextlib.contextmanager
-def stopped(settings_path: str, now_ms: int) -> Iterator[Iterator[bytes]]:
-    """Give the archive of a gateway that does not run.
+def stopped(
+    settings_path: str, now_ms: int, key_file: str | None = None
+) -> Iterator[Iterator[bytes]]:
+    """Give the archive of a gateway that does not run; `key_file` as for `contents`.
 
     Raises SettingsError, StartError if it does run, StoreError, VaultError.
     """
@@ -66,15 +72,19 @@ def stopped(settings_path: str, now_ms: int) -> Iterator[Iterator[bytes]]:
         try:
             with contextlib.closing(open_reader(str(store), None)) as connection:
                 store_copy.copy(connection, str(copy))
-            found = contents(settings, Path(settings_path).read_bytes(), now_ms)
+            text = Path(settings_path).read_bytes()
+            found = contents(settings, text, now_ms, key_file)
             yield backup.archive(found, copy)
         finally:
             copy.unlink(missing_ok=True)
 
 
-def restore(file: BinaryIO, settings_path: str, is_forced: bool, now_ms: int) -> Restored:
+def restore(
+    file: BinaryIO, settings_path: str, is_forced: bool, now_ms: int, key_file: str | None = None
+) -> Restored:
     """Put the backup that `file` reads into the data folder of the settings at `settings_path`.
 
+    The nodes' keys are sealed under the key in `key_file`, else under that of the settings.
     Settings that are not there are taken from the backup. The folder must be empty but for a key
     file; if `is_forced`, a store in it is set aside. Raises RestoreError, SealedFileError,
     SettingsError, StartError, StoreError, VaultError.
@@ -83,7 +93,7 @@ def restore(file: BinaryIO, settings_path: str, is_forced: bool, now_ms: int) ->
         target = _Target(Path(settings_path), is_forced, held)
         found = backup.extract(file, target.prepare)
         count = store_restore.restore(
-            str(target.staged), now_ms, _resealing(found.key, target.settings))
+            str(target.staged), now_ms, _resealing(found.key, target.settings, key_file))
         target.finish(found.settings, now_ms)
     return Restored(found.manifest, settings_path, target.is_new, target.settings.gateway.data,
                     count, _lacking(target.settings))
@@ -150,12 +160,13 @@ class _Target:
             Path(f"{self.staged}{suffix}").unlink(missing_ok=True)
 
 
-def _resealing(key: bytes, settings: Settings) -> Callable[..., int]:
+def _resealing(key: bytes, settings: Settings, key_file: str | None) -> Callable[..., int]:
     """Return what turns every context into one that only receives, under this gateway's key."""
     def reseal(connection) -> int:
         if not key:
-            return 0
-        own = vault.load(settings.keys.key_file, may_make=True)
+            return store_restore.drop_contexts(connection)
+        own = vault.load(key_file or settings.keys.key_file, may_make=not key_file,
+                         environment={} if key_file else os.environ)
         return store_restore.reseal(connection, Vault(key), own)
 
     return reseal

@@ -60,6 +60,13 @@ def reseal(connection: apsw.Connection, old: Vault, own: Vault) -> int:
     return len({row.endpoint for row in found if row.state != ContextState.REVOKED})
 
 
+def drop_contexts(connection: apsw.Connection) -> int:
+    """Forget contexts whose key is lost: nothing opens them. Returns 0, as many as are left."""
+    serials = [row.serial for row in store_contexts.all_contexts(connection)]
+    store_contexts.change(connection, (), (), serials)
+    return 0
+
+
 def _skip_ids(connection: apsw.Connection) -> None:
     query = "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'readings'"
     connection.execute(query, (IDS_SKIPPED,))

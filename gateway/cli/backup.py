@@ -17,14 +17,20 @@ from gateway.settings import SettingsError
 from gateway.store_database import StoreError
 from gateway.vault import VaultError
 
+key_file_option = click.option(
+    "--key-file", type=click.Path(exists=True, dir_okay=False),
+    help="Where the gateway's key is, if systemd hands it over and this command does not get it.")
 REFUSALS = (RestoreError, SealedFileError, StartError, StoreError, VaultError)
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False))
+@key_file_option
 @passphrase_option
 @json_option
-def backup(file: str, passphrase_file: str | None, as_json: bool) -> None:
+def backup(
+    file: str, key_file: str | None, passphrase_file: str | None, as_json: bool
+) -> None:
     """Write settings, store and keys of the gateway into one file under a passphrase.
 
     The gateway goes on working meanwhile; one that does not run is backed up too. Without the
@@ -36,7 +42,7 @@ def backup(file: str, passphrase_file: str | None, as_json: bool) -> None:
     """
     passphrase = new_passphrase(passphrase_file)
     try:
-        with _pieces() as (pieces, is_running):
+        with _pieces(key_file) as (pieces, is_running):
             size = _write(file, pieces, passphrase)
     except FileExistsError:
         raise click.UsageError(f"{file} is there already; no backup is replaced") from None
@@ -52,7 +58,7 @@ def backup(file: str, passphrase_file: str | None, as_json: bool) -> None:
 
 
 @contextlib.contextmanager
-def _pieces() -> Iterator[tuple[Iterable[bytes], bool]]:
+def _pieces(key_file: str | None) -> Iterator[tuple[Iterable[bytes], bool]]:
     """Give the archive, and whether a running gateway made it."""
     answer = api_client().chunks("backup", body={})
     try:
@@ -61,7 +67,7 @@ def _pieces() -> Iterator[tuple[Iterable[bytes], bool]]:
         options = click.get_current_context().find_root().obj
         if error.status is not None or options["socket"]:
             raise
-        with restoration.stopped(settings_path(), _now_ms()) as pieces:
+        with restoration.stopped(settings_path(), _now_ms(), key_file) as pieces:
             yield pieces, False
         return
     yield _joined(first, answer), True
@@ -87,10 +93,12 @@ def _write(file: str, pieces: Iterable[bytes], passphrase: str) -> int:
               help="The new gateway's settings; if it is not there, the backup's go there.")
 @click.option("--force", is_flag=True,
               help="Also where the data folder is not empty: a store in it is set aside.")
+@key_file_option
 @passphrase_option
 @json_option
 def restore(
-    file: str, config: str | None, force: bool, passphrase_file: str | None, as_json: bool
+    file: str, config: str | None, force: bool, key_file: str | None,
+    passphrase_file: str | None, as_json: bool,
 ) -> None:
     """Put a backup in place of a gateway that is lost, before the new one is started.
 
@@ -105,7 +113,7 @@ def restore(
     try:
         with open(file, "rb") as sealed:
             reader = SealedReader(sealed, BACKUP, passphrase)
-            done = restoration.restore(reader, path, force, _now_ms())
+            done = restoration.restore(reader, path, force, _now_ms(), key_file)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     except SealedFileError as error:

@@ -266,3 +266,38 @@ def test_backup_has_the_key_and_the_new_gateway_makes_its_own(tmp_path, passphra
     sealed, = (each.sealed for each in contexts(new / "faubourg.db"))
     assert vault.load(new / "keys.key", may_make=False, environment={}).open(
         sealed, LABEL) == SECRET
+
+
+def with_key_elsewhere(tmp_path, folder):
+    """A gateway with a context whose key systemd hands over: its settings, and the key's file."""
+    config = of_settings(tmp_path / folder, SETTINGS.replace('"none"', '"oscore"'))
+    key = tmp_path / f"{folder}.key"
+    return config, key, vault.load(key, may_make=True, environment={})
+
+
+def test_key_that_systemd_hands_over_is_named_at_backup_and_restoration(tmp_path, passphrase):
+    config, key, old = with_key_elsewhere(tmp_path, "old")
+    fill(tmp_path / "old")
+
+    async def scenario(store):
+        await store.change_contexts([StoredContext(
+            1, LABEL, None, "node", ContextState.CURRENT, old.seal(SECRET, LABEL), TIME_MS)])
+
+    open_store.run(tmp_path / "old" / "data" / "faubourg.db", scenario)
+    words = ("--config", config, "backup", tmp_path / "b", "--passphrase-file", passphrase)
+    assert "keys.key is not there" in faubourg(*words).stderr
+    assert faubourg(*words, "--key-file", key).exit_code == 0
+    config, key, own = with_key_elsewhere(tmp_path, "new")
+    done = faubourg("restore", tmp_path / "b", "--config", config, "--passphrase-file",
+                    passphrase, "--key-file", key)
+    assert done.exit_code == 0, done.output
+    data = tmp_path / "new" / "data"
+    assert not (data / "keys.key").exists()
+    sealed, = (each.sealed for each in contexts(data / "faubourg.db"))
+    assert own.open(sealed, LABEL) == SECRET
+
+
+def test_contexts_whose_key_is_not_in_the_backup_are_forgotten(tmp_path):
+    path = with_contexts(tmp_path, [ContextState.CURRENT])
+    assert store_restore.restore(path, TIME_MS, store_restore.drop_contexts) == 0
+    assert not contexts(path)

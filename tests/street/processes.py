@@ -186,6 +186,10 @@ class NodeProcess(Process):
                      cwd=self._image, env={"MICROPYPATH": f"{self._image}:.frozen"})
         return self
 
+    def give_keys(self, file):
+        """Have it start with the credentials in `file`, unless it has some."""
+        self._arguments += ["--keys", file]
+
     def see(self, **values):
         """Let the sensors see `values`; None is a sensor that does not answer."""
         lines = [f"{name.replace('__', '.')} {'none' if value is None else value}\n"

@@ -4,7 +4,6 @@ Real processes, one story: it is told once, and each test looks at one fact of i
 """
 
 import base64
-import json
 import signal
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,52 +13,24 @@ import pytest
 from gateway import private_file
 from gateway.cli.connection import ApiError
 from protocol import credentials
-from tests.street.processes import GatewayProcess, until
+from tests.street.processes import until
+from tests.street.secure_gateway import SecureGateway
 from tests.street.subscriber import file_readings, told
 
 PASSPHRASE = "correct horse battery staple"
 
 
-class Gateway(GatewayProcess):
-    """A gateway with OSCORE; everything that its command line says is kept."""
-
-    def __init__(self, folder, port):
-        super().__init__(folder, port)
-        text = self.config.read_text()
-        self.config.write_text(text.replace('security = "none"', 'security = "oscore"'))
-        self.outputs = []
-
-    def faubourg(self, *words):
-        done = self.command_line(*map(str, words))
-        self.outputs.append(done.stdout + done.stderr)
-        return done
-
-    def keys(self):
-        """The node's contexts: [(state, whether a renewal made it, when it was made)]."""
-        rows = json.loads(self.faubourg("keys", "list", "--json").stdout)
-        return [(row["state"], row["id_context"] is not None, row["created_ms"]) for row in rows]
-
-    def has_settled_keys(self):
-        rows = self.keys()
-        return [(state, is_renewed) for state, is_renewed, _ in rows] == [("current", False)]
-
-    def heard_strangers(self):
-        """How many messages it could not make anything of."""
-        counters = self.status()["counters"]
-        return sum(count for name, count in counters.items() if name.startswith("security: "))
-
-
 @pytest.fixture(scope="module")
 def story(processes, folder, new_node, new_gateway):
     found = SimpleNamespace(folder=folder)
-    old = found.old = Gateway(folder / "old", new_gateway("unused").port)
+    old = found.old = SecureGateway(folder / "old", new_gateway("unused").port)
     processes.append(old)
     node = found.node = new_node("lamp", "lamp", 1, old.port, is_compiled=False,
                                    security="oscore")
     passphrase = folder / "passphrase"
     private_file.write_new(passphrase, PASSPHRASE.encode())
     old.start()
-    provision(old, node, folder / "lamp.keys")
+    old.provision(node, folder / "lamp.keys")
     node.start()
     node.wait_for_another("ReadingsAcknowledged")
     found.backup = old.faubourg("backup", folder / "backup", "--passphrase-file", passphrase)
@@ -67,7 +38,7 @@ def story(processes, folder, new_node, new_gateway):
     found.processes = [of_process(each) for each in (old, node)]
     old.close()
 
-    new = found.new = Gateway(folder / "new", old.port)
+    new = found.new = SecureGateway(folder / "new", old.port)
     processes.append(new)
     new.config.unlink()
     found.restored = new.faubourg("restore", folder / "backup", "--config", new.config,
@@ -95,12 +66,6 @@ def story(processes, folder, new_node, new_gateway):
     return found
 
 
-def provision(gateway, node, file):
-    done = gateway.faubourg("keys", "add", node.endpoint, "--out", file)
-    assert done.returncode == 0, done.stderr
-    node._arguments += ["--keys", file]
-
-
 def switch_on_again(story):
     """Have the dead gateway live as long as the node tries it and it tries the node."""
     old, node = story.old, story.node
@@ -108,8 +73,8 @@ def switch_on_again(story):
     old.start()
     with pytest.raises(ApiError):
         old.operate(node.endpoint, "write", "/3416/0/49", value=77, timeout_s=5)
-    until(old.heard_strangers, old.said)
-    story.strangers, story.after = old.heard_strangers(), len(old.lines())
+    until(old.refused, old.said)
+    story.strangers, story.after = old.refused(), len(old.lines())
     old.close()
 
 
