@@ -9,7 +9,7 @@ TEXT_LENGTH_MAX = 128
 SHAPE_POINTS_MAX = 16
 
 _DAY_S = 86400
-_LEFT_OUT = (("security", "none"), ("open_discovery", False))
+_LEFT_OUT = (("security", "oscore"), ("open_discovery", False))
 
 
 class Settings:
@@ -45,7 +45,7 @@ class Settings:
         self.queue_readings_max = given.integer("queue_readings_max", 256, 16, 4096)
         self.awake_window_s = given.integer("awake_window_s", 10, 1, 300)
         self.furniture = given.take("furniture", {})
-        self.security = given.choice("security", ("none", "oscore"))
+        self.security = given.choice("security", ("oscore", "none"))
         self.open_discovery = given.boolean("open_discovery", False)
         given.refuse_rest()
         self.server()

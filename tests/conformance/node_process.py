@@ -27,7 +27,8 @@ class NodeProcess:
                  **given) -> None:
         settings_file = folder / "settings.cbor"
         settings_file.write_bytes(settings.encode(settings.Settings(
-            server_uri=f"coap://127.0.0.1:{server_port}", registration_spread_s=0, **given)))
+            server_uri=f"coap://127.0.0.1:{server_port}", registration_spread_s=0,
+            security="none", **given)))
         self._errors = folder / "stderr"
         self._command = [
             *INTERPRETERS[interpreter](), str(ROOT / "boards/UNIX/main.py"),

@@ -152,7 +152,8 @@ class Street:
     """
 
     def __init__(self, board=None, is_registered=True, **settings):
-        values = {"server_uri": "coap://gateway.example:5683", "registration_spread_s": 0}
+        values = {"server_uri": "coap://gateway.example:5683", "registration_spread_s": 0,
+                  "security": "none"}
         values.update(settings)
         self.board = board or Board()
         self.settings = Settings(**values)

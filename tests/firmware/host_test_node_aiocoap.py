@@ -20,9 +20,10 @@ LIMIT_S = 60
 class Wire(asyncio.DatagramProtocol):
     """The node's shell: one socket, one timer."""
 
-    def __init__(self, board: Board, server_port: int, **settings) -> None:
+    def __init__(self, board: Board, server_port: int, security: str = "none", **settings) -> None:
         self.node = Node(board, Settings(
-            server_uri=f"coap://127.0.0.1:{server_port}", registration_spread_s=0, **settings))
+            server_uri=f"coap://127.0.0.1:{server_port}", registration_spread_s=0,
+            security=security, **settings))
         self._address = ("127.0.0.1", server_port)
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()

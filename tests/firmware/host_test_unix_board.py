@@ -67,6 +67,7 @@ class Process:
         settings_file = folder / "settings.cbor"
         settings_file.write_bytes(settings.encode(settings.Settings(
             server_uri=f"coap://127.0.0.1:{server.port}", registration_spread_s=0,
+            security="none",
             furniture={"measure_interval_s": 10} if furniture == "bin" else {})))
         self._output = open(folder / "stdout", "w+")
         self._process = subprocess.Popen(

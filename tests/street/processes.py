@@ -168,7 +168,8 @@ class NodeProcess(Process):
         self.heap = heap_size(furniture)
         self._world = folder / "world"
         settings = {"server_uri": f"coap://127.0.0.1:{server_port}", "registration_spread_s": 0,
-                    "report_interval_s": 3, "furniture": settings.pop("own", {}), **settings}
+                    "report_interval_s": 3, "security": "none",
+                    "furniture": settings.pop("own", {}), **settings}
         file = folder / "settings.cbor"
         file.write_bytes(node_settings.encode(node_settings.Settings(**settings)))
         self._arguments = ["--settings", file, "--state", folder / "state",

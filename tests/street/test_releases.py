@@ -51,7 +51,8 @@ def test_released_node_registers_reports_and_is_read(
         furniture, version, old_image, gateway, folder, processes):
     number = 200 + list(FURNITURES).index(furniture)
     place = folder / f"{version.name}-{furniture}"
-    node = NodeProcess(place, furniture, number, gateway.port, old_image)
+    # Left out of the file: the first release knows of no security, and has none.
+    node = NodeProcess(place, furniture, number, gateway.port, old_image, security="oscore")
     processes.append(node)
     # What a release may need of the heap is not judged here.
     node.heap = HEAP

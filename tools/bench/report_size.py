@@ -74,7 +74,7 @@ def largest_send(furniture: str) -> bytes:
     """Return the largest Send of the last hour, as a datagram."""
     street = Street(1, START_S, *ANGERS, 3600)
     settings = Settings(server_uri="coap://192.0.2.9:5683", registration_spread_s=0,
-                        latitude_e6=47_473_900, longitude_e6=-551_700)
+                        latitude_e6=47_473_900, longitude_e6=-551_700, security="none")
     node = Node(board_of(furniture, street), settings)
     server = Server(node.peer)
     node.start(0)
