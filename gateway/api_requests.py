@@ -112,7 +112,7 @@ def json_object(data: bytes) -> dict[str, Any]:
     """Return the JSON object in a request's body; raises Wrong."""
     try:
         body = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Wrong(400, f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise Wrong(400, "the body is not a JSON object")
