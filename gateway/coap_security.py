@@ -150,7 +150,7 @@ class SecurityLayer(interfaces.TokenInterface):
             except (oscore.ProtectionInvalid, VaultError):
                 continue
             else:
-                self._accept(outer, inner, context, request_id)
+                self._accept(outer, inner, context, request_id, number)
                 return
         if is_replay:
             self._refuse(outer, codes.UNAUTHORIZED, "Replay detected", "replay")
@@ -163,12 +163,13 @@ class SecurityLayer(interfaces.TokenInterface):
         inner: IncomingMessage,
         context: SecurityContext,
         request_id: oscore.RequestIdentifiers,
+        number: int,
     ) -> None:
-        self._contexts.used(context)
+        is_newest = self._contexts.used(context, number)
         version = context.recipient_replay_window.version
         received = _Received(context, request_id, version, outer)
         if context.state is ContextState.RESTORED:
-            self._spawn(self._renew(received))
+            self._spawn(self._renew(received, is_newest))
             return
         inner.remote = self._address(context.endpoint, outer.remote)
         inner.security = received
@@ -176,15 +177,14 @@ class SecurityLayer(interfaces.TokenInterface):
         inner.opt.observe = None
         self._tokens.process_request(inner)
 
-    async def _renew(self, received: _Received) -> None:
+    async def _renew(self, received: _Received, is_newest: bool) -> None:
         """Answer under a context that only this gateway can have made, and nothing else."""
-        outer = received.outer
-        now_s = self.loop.time()
-        response = await self._renewals.respond(received.context, received.request_id, now_s)
+        response = await self._renewals.respond(
+            received.context, received.request_id, is_newest, self.loop.time())
         if response is None:
-            self.layer.ignore(outer)
+            self.layer.ignore(received.outer)
         else:
-            self._reply(outer, response)
+            self._reply(received.outer, response)
 
     def _challenge(
         self, outer: IncomingMessage, challenge: oscore.ReplayErrorWithEcho

@@ -139,11 +139,17 @@ class Contexts:
                 return kid, kid[:-1] + bytes((kid[-1] | 1,))
         raise ContextError("all ids of this gateway's prefix are given")
 
-    def used(self, context: SecurityContext) -> None:
-        """Note that a node has just used a context: from now on it is spoken to under that."""
+    def used(self, context: SecurityContext, number: int) -> bool:
+        """Note that a node used a context for its request `number`.
+
+        From now on it is spoken to under that; False if it has sent something later. What was
+        held back, or recorded, does not tell which context the node has now.
+        """
         node = self._by_endpoint.get(context.endpoint)
-        if node is not None and context in node.contexts:
-            node.active = context
+        if node is None or context not in node.contexts or not node.is_newest(context, number):
+            return False
+        node.active = context
+        return True
 
     # Changing
 

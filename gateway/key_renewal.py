@@ -29,14 +29,19 @@ class Renewals:
         self._answered_s: dict[str, float] = {}
 
     async def respond(
-        self, context: SecurityContext, request_id: oscore.RequestIdentifiers, now_s: float
+        self,
+        context: SecurityContext,
+        request_id: oscore.RequestIdentifiers,
+        is_newest: bool,
+        now_s: float,
     ) -> Message | None:
         """Return the answer to an authentic request under a restored context, None for silence.
 
-        What it is protected with is durable. Raises StoreError.
+        What it is protected with is durable. Not `is_newest`: it may be a recording, which must
+        not end the trial that the node is on. Raises StoreError.
         """
         endpoint = context.endpoint
-        if now_s - self._answered_s.get(endpoint, -INTERVAL_S) < INTERVAL_S:
+        if not is_newest or now_s - self._answered_s.get(endpoint, -INTERVAL_S) < INTERVAL_S:
             self._counters["renewals withheld"] += 1
             return None
         self._answered_s[endpoint] = now_s

@@ -48,3 +48,15 @@ class NodeKeys:
         """Return its contexts, the one in use first."""
         found = [each for each in (self.current, self.trial) if each is not None]
         return found[::-1] if self.active is self.trial else found
+
+    def is_newest(self, context: SecurityContext, number: int) -> bool:
+        """Return whether the node has sent nothing after its request `number` under `context`.
+
+        A node gives its numbers in order, whatever the context; one that gives them by context
+        is told apart by a trial's window, which knows of every message from the first one on.
+        """
+        if context.state is ContextState.TRIAL:
+            return True
+        others = [each for each in self.contexts if each is not context]
+        return (number >= context.recipient_replay_window.greatest
+                and all(number > each.recipient_replay_window.greatest for each in others))

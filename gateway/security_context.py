@@ -63,6 +63,12 @@ class ReplayWindow(oscore.ReplayWindow):
             return not self.is_valid(number)
         return self.floor is not None and not self.floor.is_valid(number)
 
+    @property
+    def greatest(self) -> int:
+        """Return the greatest number that was seen, -1 if none is known."""
+        index, bits = self.stored() or (0, 0)
+        return index + bits.bit_length() - 1
+
     def stored(self) -> tuple[int, int] | None:
         """Return (index, bits); None where nothing is known."""
         known = self if self.is_initialized() else self.floor

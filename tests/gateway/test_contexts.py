@@ -180,7 +180,7 @@ def test_trial_takes_the_place_of_the_context_in_force_or_is_dropped(path):
         assert [each.endpoint for each in await store.contexts()] == ["lamp"]
         trial = await contexts.begin_trial("lamp", credentials_of_node(1, secret=3))
         assert contexts.node("lamp").active is not trial
-        contexts.used(trial)
+        contexts.used(trial, 0)
         assert contexts.find(KEYS.sender_id, None)[0] is trial
         await contexts.confirm_trial("lamp")
         assert states(contexts) == [("lamp", "current")]
