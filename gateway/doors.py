@@ -54,9 +54,11 @@ def needed_role(method: str, route: str) -> Role:
 
     What nobody has thought of is for administrators.
     """
+    # A HEAD does what its GET does, and only its answer is kept back.
+    method = "GET" if method == "HEAD" else method
     if (method, route) in OPERATING:
         return Role.OPERATE
-    if method in ("GET", "HEAD") and not _is_under(route, ADMINISTRATIVE):
+    if method == "GET" and not _is_under(route, ADMINISTRATIVE):
         return Role.VIEW
     return Role.ADMIN
 

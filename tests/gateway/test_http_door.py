@@ -110,6 +110,8 @@ def test_token_counts_in_its_scheme_alone_and_no_longer_once_it_is_removed(tmp_p
     ("POST", "/v1/commands", RESUME, Role.OPERATE),
     ("POST", "/v1/nodes/lamp/operations", '{"operation": "ping"}', Role.OPERATE),
     ("GET", "/v1/nodes/lamp/observe?path=/3/0", None, Role.OPERATE),
+    ("HEAD", "/v1/nodes/lamp/observe?path=/3/0", None, Role.OPERATE),
+    ("HEAD", "/v1/audit", None, Role.ADMIN),
     ("POST", "/v1/buffer/replays", '{"uplink": "none"}', Role.ADMIN),
     ("GET", "/v1/audit", None, Role.ADMIN),
     ("GET", "/v1/tokens", None, None),
