@@ -157,7 +157,11 @@ def value_text(written: object, paths: Sequence[Sequence[int]]) -> str:
     """Return as text what is written to `paths`; "(not shown)" where it may be secret."""
     if not all(path and _is_open(path[0]) for path in paths):
         return "(not shown)"
-    return _bounded(json.dumps(written, ensure_ascii=False, default=json_value))
+    try:
+        return _bounded(json.dumps(written, ensure_ascii=False, default=json_value))
+    except (RecursionError, TypeError, ValueError):
+        # What was read at one depth of calls may be too deep to write at another.
+        return "(not shown)"
 
 
 def _is_open(object_id: int) -> bool:

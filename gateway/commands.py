@@ -142,7 +142,7 @@ def _value(request: Request, path: tuple[int, ...]) -> Value | None:
             padding = "=" * (-len(value) % 4)
             value = base64.b64decode(value + padding, altchars=b"-_", validate=True)
         return data_types.coerce(plain_value(value), data_type)
-    except (DecodeError, binascii.Error, ValueError) as error:
+    except (DecodeError, binascii.Error, ValueError, RecursionError) as error:
         raise CommandRefused(f"value: {error}") from error
 
 

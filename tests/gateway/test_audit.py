@@ -199,6 +199,13 @@ def test_settings_say_what_the_city_may_do(tmp_path):
     assert [row.result for row in rows] == [AUDIT_OPEN, "refused: dim: not allowed to this uplink"]
 
 
+def nested(depth):
+    found = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
 def test_refusals_of_one_kind_do_not_push_out_what_was_done(tmp_path):
     refusals = [command("execute", path="/3/0/4")] * 9 + [command("write", path="/3/0/15")]
     refused, rows = from_city(tmp_path, command("dim", level=1), *refusals)
@@ -210,7 +217,8 @@ def test_refusals_of_one_kind_do_not_push_out_what_was_done(tmp_path):
     Request(["x"], "n", ["dim"], origin="city"), Request("\ud800", "n", "resume", origin="city"),
     Request("c", "n", "write", path="\ud800", value={"a": 1}, origin="city"),
     Request("c", "n", "write", path="/3416/0/1", value="\ud800" * 999, origin="city"),
-    Request("c" * 999, "n", "dim", level={}, origin="city")])
+    Request("c" * 999, "n", "dim", level={}, origin="city"),
+    Request("c", "n", "write", path="/3416/0/1", value=nested(20_000), origin="city")])
 def test_what_is_no_command_is_refused_and_bounded_in_the_log(tmp_path, request_):
     refused, (row,) = from_city(tmp_path, request_)
     assert refused and row.result.startswith("refused: ")
