@@ -8,6 +8,8 @@ from gateway.refusal import Refused
 from protocol.coap_block import Block, Gathering
 
 GATHERINGS_MAX = 64
+PER_PEER_MAX = 4
+"""One that begins bodies without end ends its own ones only."""
 LIFETIME_S = 67.0  # EXCHANGE_LIFETIME as the message layer has it
 _SZX_RESERVED = 7
 
@@ -56,8 +58,11 @@ class RequestBodies:
         if length > self.length_max:
             raise Refused("4.13", f"more than {self.length_max} bytes")
 
-    def _begin(self, key: Hashable) -> Gathering:
+    def _begin(self, key: tuple) -> Gathering:
         self._gatherings.pop(key, None)
+        own = [each for each in self._gatherings if each[0] == key[0]]
+        for each in own[: max(0, len(own) - PER_PEER_MAX + 1)]:
+            del self._gatherings[each]
         while len(self._gatherings) >= GATHERINGS_MAX:
             del self._gatherings[next(iter(self._gatherings))]
         return Gathering()
@@ -67,7 +72,7 @@ class RequestBodies:
         return gathering if expires_s > now_s else None
 
 
-def _key(request: Message) -> Hashable:
+def _key(request: Message) -> tuple:
     return (
         request.remote.blockwise_key,
         request.code,
