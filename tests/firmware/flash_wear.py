@@ -4,9 +4,11 @@ from firmware.adapters.file_store import FileStore
 from firmware.clock import Clock
 from firmware.furniture.counters import Counters
 from firmware.journal import Journal
+from firmware.keys import SEQUENCE_STEP, Keys
 from protocol.number import Decimal
 from tests.firmware import nor_flash
 from tests.firmware.board import Board
+from tests.firmware.secure_street import provisioned
 
 # As many as a lamp has for its data, in blocks of 4 KB.
 BLOCKS = 240
@@ -28,6 +30,8 @@ class Bench:
             board.store.write(key, bytes(300))
         self.journal = Journal(board, Clock("UTC0"), [], {}, 100)
         self.counters = Counters(board.store)
+        provisioned(board)
+        self.keys = Keys(board.store, board.aes, Clock("UTC0"), {})
 
     def write(self, paths, number):
         """Take one reading of each path and write them."""
@@ -53,7 +57,7 @@ class Bench:
 
 
 def erasures_by_write():
-    """Return [an alarm that is acknowledged, a batch that is, a batch behind others, counters].
+    """Return [an alarm that is acknowledged, a batch that is, one behind others, counters, keys].
 
     In erasures; what is acknowledged is removed, and counts with its write.
     """
@@ -76,6 +80,11 @@ def erasures_by_write():
         bench.counters.add_energy(number * 1000, number * 60000)
         bench.counters.save()
 
-    figures = [bench.erasures_by(write) for write in (alarm, batch, backlog, counters)]
+    def numbers(number):
+        for _ in range(SEQUENCE_STEP):
+            bench.keys.take_sequence(bench.keys.current)
+
+    writes = (alarm, batch, backlog, counters, numbers)
+    figures = [bench.erasures_by(write) for write in writes]
     nor_flash.unmount()
     return figures
