@@ -138,8 +138,8 @@ def _tell(done: Restored) -> None:
     click.echo(
         f"Now start it at the old one's address. Nodes whose keys came along: {done.nodes}. "
         "Each gets fresh keys when it next speaks ('faubourg keys list': restored, then "
-        "current). What its nodes sent after the backup stands in the ledger as missing unless "
-        "the city has it. Commands that waited are unknown: they may have been done.")
+        "current). What the old one took after the backup stands in the ledger as acknowledged "
+        "elsewhere. Commands that waited are unknown: they may have been done.")
 
 
 def _now_ms() -> int:

@@ -65,6 +65,7 @@ def story(processes, folder, new_node, new_gateway):
     found.rotated_keys = new.keys()
     node.wait_for_another("ReadingsAcknowledged")
     node.end(signal.SIGINT)
+    found.explained = new.faubourg("buffer", "explain", node.endpoint)
     new.end(signal.SIGINT)
     return found
 
@@ -125,6 +126,11 @@ def test_no_reading_is_lost_and_none_counts_twice(story):
     assert set(told(story.node)) <= set(old) | set(new)
     for key in set(old) & set(new):
         assert old[key] == new[key]
+
+
+def test_what_the_old_gateway_took_after_the_backup_is_explained(story):
+    assert story.explained.returncode == 0, story.explained.stdout
+    assert "elsewhere" in story.explained.stdout
 
 
 def test_nothing_that_was_written_or_said_shows_the_secret(story):
