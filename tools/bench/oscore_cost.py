@@ -12,14 +12,11 @@ from protocol import oscore
 from protocol.oscore import RequestId, SecurityContext
 from simulator.aes import aes
 from tools import callgrind, figures
-from tools.bench.report_size import largest_send
+from tools.bench.report_size import CONTEXT, GATEWAY_ID, NODE_ID, SEQUENCE, largest_send
 
 FEW, MANY = 4, 24
 # Of a million instructions on i386, in ms on an ESP32.
 ESP32_MS_LEAST, ESP32_MS_MOST = 6, 9
-NODE_ID, GATEWAY_ID = b"\x00\x01\x02\x04", b"\x00\x01\x02\x05"
-# After a year of reports each quarter of an hour, and of a boot each night with its 128 numbers.
-SEQUENCE = 365 * (96 + 128)
 # Runs in MicroPython: an operation, a payload's length, how often.
 PROGRAM = """
 import sys
@@ -90,8 +87,7 @@ def cost_rows(counter: callgrind.Callgrind, report_length: int) -> list[dict]:
 
 def size_rows(send: bytes) -> list[dict]:
     """Return what a lamp's largest report and its answer weigh, plain and protected."""
-    node, gateway = (SecurityContext(aes, bytes(16), bytes(8), *ids)
-                     for ids in ((NODE_ID, GATEWAY_ID), (GATEWAY_ID, NODE_ID)))
+    node, gateway = CONTEXT, SecurityContext(aes, bytes(16), bytes(8), GATEWAY_ID, NODE_ID)
     report = coap.decode(send)
     answer = coap.Message(coap.ACK, coap.CHANGED, report.mid, report.token)
     notification = coap.Message(coap.CON, coap.CONTENT, report.mid, report.token,
