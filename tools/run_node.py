@@ -2,14 +2,16 @@
 
 `python -m tools.run_node FURNITURE NUMBER [KEY=VALUE...]` writes the node's settings into
 `build/nodes/FURNITURE-NUMBER/` and becomes `boards/UNIX/main.py`: on MicroPython where `make
-setup` has brought it, else on CPython. `docs/nodes.md` lists the keys. `credentials=FILE`
-names the node's credentials: then it protects what it says.
+setup` has brought it, else on CPython. `docs/nodes.md` lists the keys. Its credentials are taken
+from `build/FURNITURE-NUMBER.keys`, or the file that `credentials=FILE` names, when it begins
+without any; with `security=none` it needs none.
 """
 
 import os
 import sys
 from pathlib import Path
 
+from firmware import keys
 from protocol.errors import DecodeError
 from protocol.identity import endpoint_name
 from protocol.settings import FURNITURES, encode
@@ -28,13 +30,13 @@ def mac_of(furniture: str, number: int) -> bytes:
     return bytes((2, 0, 0, 0, FURNITURES.index(furniture) + 1, number))
 
 
-def command_line(folder: Path, furniture: str, mac: bytes, credentials: str = "") -> list[str]:
+def command_line(folder: Path, furniture: str, mac: bytes, credentials: str) -> list[str]:
     """Return what starts the node; the world file need not exist."""
-    keys = ["--keys", credentials] if credentials else []
     interpreter = str(MICROPYTHON) if MICROPYTHON.exists() else sys.executable
     return [interpreter, str(ROOT / "boards/UNIX/main.py"),
             "--settings", str(folder / "settings"), "--state", str(folder / "state"),
-            "--furniture", furniture, "--mac", mac.hex(), "--world", str(folder / "world"), *keys]
+            "--furniture", furniture, "--mac", mac.hex(), "--world", str(folder / "world"),
+            *(("--keys", credentials) if credentials else ())]
 
 
 def main(arguments: list[str]) -> int:
@@ -47,13 +49,19 @@ def main(arguments: list[str]) -> int:
         return 2
     folder, mac = ROOT / f"build/nodes/{furniture}-{number}", mac_of(furniture, int(number))
     given = dict(each.partition("=")[::2] for each in arguments[2:])
-    credentials = given.pop("credentials", "")
+    credentials = given.pop("credentials", f"build/{furniture}-{number}.keys")
     own = [f"{key}={value}" for key, value in given.items()]
     try:
-        settings = settings_of([*BENCH, f"security={'oscore' if credentials else 'none'}",
-                                f"name={furniture} {number}", *own])
+        settings = settings_of([*BENCH, f"name={furniture} {number}", *own])
     except DecodeError as error:
         print(f"node: {error}", file=sys.stderr)
+        return 2
+    if settings.security == "none":
+        credentials = ""
+        print("node: security=none: nothing it says or hears is protected", file=sys.stderr)
+    elif not (Path(credentials).exists() or (folder / "state" / keys.KEY).exists()):
+        print(f"node: it has no keys, and {credentials} is not there. A gateway makes them: "
+              f"faubourg keys add {endpoint_name(mac)} --out {credentials}", file=sys.stderr)
         return 2
     write(folder / "settings", encode(settings))
     command = command_line(folder, furniture, mac, credentials)

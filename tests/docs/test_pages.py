@@ -85,7 +85,7 @@ def test_nodes_page_has_exactly_the_settings_that_there_are():
 
 @pytest.mark.parametrize("page", pages.FOR_USERS, ids=name_of)
 def test_gateway_settings_of_a_page_are_valid(page):
-    least = '[gateway]\nid = "x"\ndata = "x"\nsecurity = "none"\n'
+    least = '[gateway]\nid = "x"\ndata = "x"\n'
     for text in pages.blocks(page, "toml"):
         text = text if "[gateway]" in text else least + text
         gateway_settings.parse(text, pages.ROOT)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ from tools.run_node import mac_of
 README = pages.ROOT / "README.md"
 # A node that nobody runs on the bench meanwhile; its folder under build/nodes is its own.
 NUMBER = 255
-ENDING = endpoint_name(mac_of("lamp", NUMBER))[-4:]
+ENDPOINT = endpoint_name(mac_of("lamp", NUMBER))
+ENDING = ENDPOINT[-4:]
 WAIT_S = 60
 
 
@@ -43,14 +45,26 @@ def faubourg(folder: Path, *words: str) -> subprocess.CompletedProcess:
                           capture_output=True, timeout=WAIT_S)
 
 
-def wait_for_node(folder: Path) -> None:
+def wait_for(folder: Path, condition) -> None:
+    """Wait until `faubourg nodes` works and `condition` holds of what it shows."""
     end_s = time.monotonic() + WAIT_S
     while time.monotonic() < end_s:
         found = faubourg(folder, "nodes", "--json")
-        if found.returncode == 0 and json.loads(found.stdout):
+        if found.returncode == 0 and condition(json.loads(found.stdout)):
             return
         time.sleep(0.2)
     raise AssertionError(found.stdout + found.stderr)
+
+
+def make_keys(folder: Path) -> Path:
+    """Do what the README says of a node's keys, of ours; return the file that has them."""
+    [words] = [words[1:] for words in pages.command_lines(README) if words[1:2] == ["keys"]]
+    assert words[:2] == ["keys", "add"] and words[2] == endpoint_name(mac_of("lamp", 1))
+    done = faubourg(folder, *words[:2], ENDPOINT, *words[3:])
+    assert done.returncode == 0, done.stderr
+    file = words[words.index("--out") + 1]
+    assert file == "build/lamp-1.keys"  # where `make node` looks
+    return folder / file
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +77,28 @@ def bench(tmp_path_factory):
     program = str(Path(sys.executable).with_name("faubourg"))
     node = [sys.executable, "-m", "tools.run_node", "lamp", str(NUMBER),
             f"server_uri=coap://127.0.0.1:{port}"]
-    with process(program, "run", folder=folder), process(*node, folder=pages.ROOT):
-        wait_for_node(folder)
-        yield folder
+    # It keeps its first keys, and those were another gateway's.
+    shutil.rmtree(pages.ROOT / f"build/nodes/lamp-{NUMBER}", ignore_errors=True)
+    with process(program, "run", folder=folder):
+        wait_for(folder, lambda nodes: not nodes)
+        node.append(f"credentials={make_keys(folder)}")
+        with process(*node, folder=pages.ROOT):
+            wait_for(folder, bool)
+            yield folder
+
+
+def test_node_without_keys_says_how_to_make_them():
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.run_node", "bin", "254", "credentials=nowhere.keys"],
+        cwd=pages.ROOT, capture_output=True, text=True, timeout=WAIT_S)
+    assert done.returncode == 2
+    wanted = f"faubourg keys add {endpoint_name(mac_of('bin', 254))} --out nowhere.keys"
+    assert wanted in done.stderr
 
 
 def test_commands_of_the_readme_work(bench):
     calls = [words[1:] for words in pages.command_lines(README) if words[0] == "faubourg"]
-    calls = [words for words in calls if words[0] != "run"]
+    calls = [words for words in calls if words[0] not in ("run", "keys")]
     assert [words[0] for words in calls] == ["nodes", "dim", "read", "observe"]
     for words in calls:
         words = [ENDING if word == "0101" else word for word in words]
@@ -106,4 +134,4 @@ def test_readings_stand_in_the_file_that_the_readme_names(bench):
     end_s = time.monotonic() + WAIT_S
     while not (file.exists() and file.read_text()) and time.monotonic() < end_s:
         time.sleep(0.2)
-    assert endpoint_name(mac_of("lamp", NUMBER)) in file.read_text()
+    assert ENDPOINT in file.read_text()

@@ -112,7 +112,7 @@ def test_random_bytes_raise_only_protocol_errors():
 
 
 def test_security_and_discovery_are_choices():
-    assert changed(security="oscore").security == "oscore"
+    assert changed().security == "oscore"
     assert changed(security="none").security == "none"
     assert refusal(security="dtls").startswith("security")
     assert changed().open_discovery is False
