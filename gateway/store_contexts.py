@@ -107,8 +107,11 @@ def change(
 
 def _save_numbers(connection: apsw.Connection, serial: int, numbers: Numbers) -> None:
     index, bits = numbers.window or (None, 0)
-    columns = (serial, numbers.sender_limit, index, bits, int(numbers.is_settled),
-               numbers.used_ms)
+    query = "SELECT sender_limit FROM context_numbers WHERE serial = ?"
+    # More may have been reserved since the row was made: a limit never goes back.
+    [known] = connection.execute(query, (serial,)).fetchone() or (0,)
+    limit = max(numbers.sender_limit, known or 0)
+    columns = (serial, limit, index, bits, int(numbers.is_settled), numbers.used_ms)
     query = f"""INSERT OR REPLACE INTO context_numbers (serial, {_NUMBERS}, checksum)
         VALUES (?,?,?,?,?,?,?)"""
     connection.execute(query, (*columns, checksum(columns)))
