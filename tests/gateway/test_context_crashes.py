@@ -91,8 +91,8 @@ class Workload:
         if node is None:
             return None
         context = self._random.choice(node.contexts)
-        self._contexts.used(context)
         number = self._received.get(context.serial, 0)
+        self._contexts.used(context, number)
         self._received[context.serial] = number + self._random.choice((1, 1, 1, 7, 40))
         window = context.recipient_replay_window
         if window.is_initialized():
