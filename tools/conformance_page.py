@@ -12,7 +12,7 @@ import sys
 
 from tests.conformance import catalogue
 from tests.conformance.catalogue import Case
-from tests.conformance.results import GATEWAY, RESULTS, ROOT, SUBJECTS
+from tests.conformance.results import GATEWAY, RESULTS, ROOT, SUBJECTS, WITHOUT_SECURITY
 
 PAGE = ROOT / "docs/conformance.md"
 HEAD = """# Conformance
@@ -28,9 +28,12 @@ the line says so.
 *Node* is `boards/UNIX` as a process on CPython and on MicroPython (amd64 and i386), against a
 server scripted with aiocoap. *Gateway* is the whole service, against clients scripted with aiocoap
 or from messages, in the cases that judge the server. Payloads are checked with cbor2, json and a
-TLV reader of the tests' own. Transport: CoAP over UDP, without security, on loopback.
+TLV reader of the tests' own. Transport: CoAP over UDP on loopback, each message protected with
+OSCORE, at the other end by aiocoap's own client and server (by the node's own code where a client
+is made from messages). Run without security too, as on a bench:
+{plain}.
 
-"""
+""".format(plain=", ".join(catalogue.WITHOUT_SECURITY_TOO))
 COLUMNS = ("case", "title", "node", "gateway", "tests", "remarks")
 NOT_RUN = "not run"
 
@@ -73,11 +76,13 @@ def _counts(cases: list[Case]) -> str:
 def _line(case: Case, results: list[dict], known: str | None) -> str:
     mine = [result for result in results if result["case"] == case.id]
     wanted = [*SUBJECTS.values(), *([GATEWAY] if case.is_gateway_judged else [])]
+    if case.id in catalogue.WITHOUT_SECURITY_TOO:
+        wanted += [subject + WITHOUT_SECURITY for subject in wanted]
     seen = {result["against"] for result in mine if result["outcome"] != "skipped"}
     if not seen.issuperset(wanted):
         return known or _row(case.id, case.title, NOT_RUN, NOT_RUN, "", "")
-    of_gateway = [result for result in mine if result["against"] == GATEWAY]
-    of_node = [result for result in mine if result["against"] != GATEWAY]
+    of_gateway = [result for result in mine if result["against"].startswith(GATEWAY)]
+    of_node = [result for result in mine if result not in of_gateway]
     tests = sorted({f"`{result['test']}`" for result in mine},
                    key=lambda name: ("gateway" in name, name))
     notes = sorted({_note(result) for result in mine if result["note"]})
@@ -90,7 +95,7 @@ def _line(case: Case, results: list[dict], known: str | None) -> str:
 
 def _note(result: dict) -> str:
     note = result["note"][0].upper() + result["note"][1:]
-    return "Gateway: " + note if result["against"] == GATEWAY else note
+    return "Gateway: " + note if result["against"].startswith(GATEWAY) else note
 
 
 def _outcome(results: list[dict]) -> str:

@@ -4,30 +4,50 @@ import uuid
 
 import pytest
 
-from tests.conformance import results
+from tests.conformance import catalogue, results
+from tests.conformance.gateway_street import GatewayStreet
 from tests.conformance.node_process import INTERPRETERS
 from tests.conformance.street import Street
 from tools import conformance_page
 
+OSCORE, NONE = results.SECURITIES
 RUN = pytest.StashKey[str]()
 RESULTS = pytest.StashKey[list]()
 PAGE_TEST = "docs/conformance.md tells what was run"
 
 
-@pytest.fixture(scope="module", params=INTERPRETERS)
+def pytest_generate_tests(metafunc):
+    """Run each case over OSCORE, and those that everything else stands on without it too."""
+    securities = [OSCORE]
+    if metafunc.function.__name__.startswith("test_1_"):
+        if catalogue.case_of(metafunc.function.__name__) in catalogue.WITHOUT_SECURITY_TOO:
+            securities.append(NONE)
+    if "gateway_street" in metafunc.fixturenames:
+        metafunc.parametrize("security", securities)
+    for name in ("lamp_street", "bin_street"):
+        if name in metafunc.fixturenames:
+            subjects = [(interpreter, security) for security in securities
+                        for interpreter in INTERPRETERS]
+            metafunc.parametrize(name, subjects, indirect=True, scope="module",
+                                 ids=["-".join(each) for each in subjects])
+
+
+@pytest.fixture(scope="module")
 def lamp_street(request, tmp_path_factory):
     """A lamp for the cases of a module."""
     yield from _street(request.param, "lamp", tmp_path_factory)
 
 
-@pytest.fixture(scope="module", params=INTERPRETERS)
+@pytest.fixture(scope="module")
 def bin_street(request, tmp_path_factory):
     """A bin, which uses queue mode and listens for a second."""
     yield from _street(request.param, "bin", tmp_path_factory, awake_window_s=1)
 
 
-def _street(interpreter, furniture, tmp_path_factory, **settings):
-    street = Street(interpreter, furniture, tmp_path_factory.mktemp(furniture), **settings)
+def _street(subject, furniture, tmp_path_factory, **settings):
+    interpreter, security = subject
+    folder = tmp_path_factory.mktemp(furniture)
+    street = Street(interpreter, furniture, folder, security == OSCORE, **settings)
     yield street
     street.close()
     assert street.node.bugs() == ""
@@ -45,6 +65,12 @@ def sleepy_street(bin_street):
     """The same with the bin."""
     bin_street.prepare()
     return bin_street
+
+
+@pytest.fixture
+def gateway_street(security, tmp_path):
+    """A gateway for one case."""
+    return GatewayStreet(tmp_path, security)
 
 
 def pytest_configure(config):

@@ -6,7 +6,7 @@ import sys
 from asyncio.subprocess import Process
 from pathlib import Path
 
-from protocol import settings
+from protocol import credentials, settings
 from tests import debian
 from tests.conformance.wire import LIMIT_S
 from tests.interrupting import interrupt
@@ -21,19 +21,24 @@ RESTART_EXIT_CODE = 3
 
 
 class NodeProcess:
-    """One node with its state folder; it may be started again when it has ended."""
+    """One node with its state folder; it may be started again when it has ended.
+
+    `keys` are its Credentials, None for a node without security.
+    """
 
     def __init__(self, interpreter: str, furniture: str, folder: Path, server_port: int,
-                 **given) -> None:
-        settings_file = folder / "settings.cbor"
+                 keys: credentials.Credentials | None, **given) -> None:
+        settings_file, keys_file = folder / "settings.cbor", folder / "keys.cbor"
         settings_file.write_bytes(settings.encode(settings.Settings(
             server_uri=f"coap://127.0.0.1:{server_port}", registration_spread_s=0,
-            security="none", **given)))
+            security="none" if keys is None else "oscore", **given)))
+        if keys is not None:
+            keys_file.write_bytes(credentials.encode(keys))
         self._errors = folder / "stderr"
         self._command = [
             *INTERPRETERS[interpreter](), str(ROOT / "boards/UNIX/main.py"),
             "--settings", str(settings_file), "--state", str(folder / "state"),
-            "--furniture", furniture]
+            "--furniture", furniture, *(["--keys", str(keys_file)] if keys else [])]
         self._process: Process | None = None
 
     @property

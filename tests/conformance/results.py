@@ -14,6 +14,8 @@ SUBJECTS = {
     "micropython-i386": "node on MicroPython i386",
 }
 GATEWAY = "gateway"
+SECURITIES = ("oscore", "none")
+WITHOUT_SECURITY = " without security"
 NOTE = "Deviation:"
 
 
@@ -21,17 +23,26 @@ def result_of(item, outcome: str) -> dict:
     """Return the entry of one test item, "passed", "failed" or "skipped"."""
     id = catalogue.case_of(item.originalname)
     titles = {case.id: case.title for case in catalogue.cases()}
-    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    subjects = [SUBJECTS[each] for each in parameters if each in SUBJECTS]
     return {
         "case": id,
         "title": titles[id],
-        "against": subjects[0] if subjects else GATEWAY,
+        "against": subject_of(item),
         "outcome": outcome,
         "test": item.originalname,
         "file": item.path.name,
         "note": note_of(item.function),
     }
+
+
+def subject_of(item) -> str:
+    """Return what a test item judges."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    found, security = GATEWAY, parameters.get("security", "oscore")
+    for name in ("lamp_street", "bin_street"):
+        if name in parameters:
+            interpreter, security = parameters[name]
+            found = SUBJECTS[interpreter]
+    return found + (WITHOUT_SECURITY if security == "none" else "")
 
 
 def note_of(function) -> str:

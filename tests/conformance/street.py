@@ -1,18 +1,22 @@
 """A node as a process, and the scripted server, made with aiocoap, that it registers with."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import aiocoap
 import aiocoap.resource
 from aiocoap.numbers import codes
 
+from protocol.credentials import SALT_LENGTH, SECRET_LENGTH, Credentials
+from tests import aiocoap_oscore
 from tests.conformance import senml
 from tests.conformance.node_process import NodeProcess
 from tests.conformance.wire import LIMIT_S, Wire
 from tests.ports import LOOPBACK, free_port
 
 LIFETIME_S = 3600
+NODE_ID, SERVER_ID = b"\0\0\0\x02", b"\0\0\0\x03"
 LINK_FORMAT, TEXT, OCTET_STREAM, VALUE_CBOR, TLV = 40, 0, 42, 60, 11542
 # What the cases call a configuration: what object 1 holds when a case begins.
 CONFIGURATION = {"/1/0/2": 0, "/1/0/3": 0, "/1/0/5": 86400, "/1/0/6": True, "/1/0/23": False}
@@ -22,11 +26,13 @@ class Site(aiocoap.resource.Resource):
     """The whole server: `/rd` and what lies below it, and `/dp`.
 
     Requests to the registration interface and Sends go to the queues; `update_codes` are the
-    answers to the next Updates, 2.04 when there are none.
+    answers to the next Updates, 2.04 when there are none. With `is_protected` what comes without
+    OSCORE is refused.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_protected: bool) -> None:
         super().__init__()
+        self._is_protected = is_protected
         self.registrations: asyncio.Queue[aiocoap.Message] = asyncio.Queue()
         self.sends: asyncio.Queue[aiocoap.Message] = asyncio.Queue()
         self.update_codes: list = []
@@ -34,6 +40,9 @@ class Site(aiocoap.resource.Resource):
         self.locations = 0
 
     async def render(self, request: aiocoap.Message) -> aiocoap.Message:
+        is_open = not isinstance(request.remote, aiocoap_oscore.OSCOREAddress)
+        if is_open and self._is_protected:
+            return aiocoap.Message(code=codes.UNAUTHORIZED)
         self.remote = request.remote
         path = request.opt.uri_path
         if path == ("dp",) and request.code == codes.POST:
@@ -56,25 +65,34 @@ class Site(aiocoap.resource.Resource):
 
 
 class Street:
-    """One node and its server, for all cases of a module; the calls block until it is done."""
+    """One node and its server, for all cases of a module; the calls block until it is done.
 
-    def __init__(self, interpreter: str, furniture: str, folder: Path, **settings) -> None:
+    With `is_protected` both have the keys and speak OSCORE.
+    """
+
+    def __init__(self, interpreter: str, furniture: str, folder: Path, is_protected: bool = True,
+                 **settings) -> None:
+        self.keys = None
+        if is_protected:
+            secret, salt = os.urandom(SECRET_LENGTH), os.urandom(SALT_LENGTH)
+            self.keys = Credentials(secret, salt, NODE_ID, SERVER_ID)
         self._runner = asyncio.Runner()
         self._runner.run(self._open())
-        self.node = NodeProcess(interpreter, furniture, folder, self.wire.port, **settings)
+        self.node = NodeProcess(
+            interpreter, furniture, folder, self.wire.port, self.keys, **settings)
 
     async def _open(self) -> None:
         port = free_port()
-        self.site = Site()
-        # udp6 alone keeps requests and services on one socket, as LwM2M needs it.
-        self.context = await aiocoap.Context.create_server_context(
-            self.site, bind=(LOOPBACK, port), transports=["udp6"])
-        self.wire = Wire(port)
+        self.site = Site(self.keys is not None)
+        own = self.keys and aiocoap_oscore.PeerContext(self.keys.mirrored())
+        self.context = await aiocoap_oscore.serving(self.site, (LOOPBACK, port), own)
+        self.wire = Wire(port, self.keys, own)
         await self.wire.open()
 
     def close(self) -> None:
         self._runner.run(self._close())
         self._runner.close()
+        assert self.wire.unprotected == []
 
     async def _close(self) -> None:
         await self.node.close()
@@ -214,7 +232,8 @@ class Observation:
         assert response.code == codes.CONTENT
         assert response.opt.observe is not None
         self.first = senml.values(response.payload, response.opt.content_format)
-        self.token = response.token
+        self.token = next(said.token for said in reversed(street.wire.from_server)
+                          if said.opt.observe == 0)
         self._taken = 0
 
     def notifications(self) -> list[aiocoap.Message]:

@@ -53,6 +53,10 @@ def test_1_1_int_221_attempt_to_perform_operations_on_security(street):
         street.ask(codes.PUT, "0/0", query="pmin=10"),
         street.ask(codes.GET, "0", accept=40),
         street.ask(codes.DELETE, "0/0"),
+        street.ask(codes.GET, "0/0/0", observe=0),
+        street.ask(codes.FETCH, "", senml.pack(senml.CBOR, {"/0/0/0": None, "/21/0/0": None}),
+                   content_format=senml.CBOR),
+        street.ask(codes.GET, "21/0"),
     ]
     assert [answer.code for answer in attempts] == [codes.UNAUTHORIZED] * len(attempts)
     assert street.read_composite(["/0/0/0", "/1/0/0"]) == {"/1/0/0": 1}
