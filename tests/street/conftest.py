@@ -69,8 +69,8 @@ def new_node(processes, folder, image):
 def new_gateway(processes, folder):
     """`new_gateway(name, text)` gives a GatewayProcess on a free port to start."""
 
-    def make(name, text=""):
-        gateway = GatewayProcess(folder / name, free_port(), text)
+    def make(name, text="", **more):
+        gateway = GatewayProcess(folder / name, free_port(), text, **more)
         processes.append(gateway)
         return gateway
 

@@ -6,6 +6,8 @@ import struct
 import aiocoap
 from aiocoap import resource
 
+from tests import aiocoap_oscore
+
 TEXT, SENML_JSON, SENML_CBOR, TLV = 0, 110, 112, 11542
 
 
@@ -47,11 +49,15 @@ class Values(resource.ObservableResource):
 
 
 class ForeignClient:
-    """One client of the gateway at `port` that serves `objects`: {"3303/0/5700": Values}."""
+    """One client of the gateway at `port` that serves `objects`: {"3303/0/5700": Values}.
 
-    def __init__(self, port, objects=None):
+    With `keys`, its Credentials, it speaks OSCORE.
+    """
+
+    def __init__(self, port, objects=None, keys=None):
         self._base = f"coap://127.0.0.1:{port}"
         self._objects = objects or {}
+        self._own = None if keys is None else aiocoap_oscore.PeerContext(keys)
         self._context = None
         self.location = ()
 
@@ -59,9 +65,7 @@ class ForeignClient:
         site = resource.Site()
         for path, values in self._objects.items():
             site.add_resource(path.split("/"), values)
-        # udp6 alone keeps requests and services on one socket, as LwM2M needs it.
-        self._context = await aiocoap.Context.create_server_context(
-            site, bind=("127.0.0.1", 0), transports=["udp6"])
+        self._context = await aiocoap_oscore.serving(site, ("127.0.0.1", 0), self._own)
         return self
 
     async def __aexit__(self, *_):

@@ -1,5 +1,6 @@
 """A gateway and nodes as their users run them: processes, each ended by its own id."""
 
+import base64
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 from gateway.cli.connection import ApiClient, ApiError
+from protocol import credentials
 from protocol import settings as node_settings
 from protocol.identity import endpoint_name
 from tests import debian
@@ -85,14 +87,14 @@ class Process:
 class GatewayProcess(Process):
     """`faubourg run` on loopback `port`, with its settings, data and log in `folder`."""
 
-    def __init__(self, folder, port, text="", name="street"):
+    def __init__(self, folder, port, text="", name="street", security="none"):
         super().__init__(folder, "gateway")
         self.port = port
         self.config = folder / "gateway.toml"
         self.readings = folder / "data/readings.jsonl"
         self.config.write_text(
             f'[gateway]\nid = "{name}"\ndata = "data"\nlisten = "127.0.0.1:{port}"\n'
-            f'security = "none"\ntime = "system"\n[commit]\nmeasurement_ms = 50\n{text}')
+            f'security = "{security}"\ntime = "system"\n[commit]\nmeasurement_ms = 50\n{text}')
         self.api = ApiClient(str(folder / "data/faubourg.sock"))
 
     def start(self):
@@ -113,6 +115,11 @@ class GatewayProcess(Process):
     def count(self, name):
         """Return one of its counters, such as "coap: duplicates"."""
         return self.status()["counters"].get(name, 0)
+
+    def new_keys(self, endpoint):
+        """Return the Credentials of a node, which it makes, as the node is to hold them."""
+        answer = self.api.post("keys", body={"endpoint": endpoint})
+        return credentials.decode(base64.b64decode(answer["credentials"]))
 
     def node(self, endpoint):
         """Return what it knows of a node, or None."""
@@ -156,10 +163,11 @@ class NodeProcess(Process):
     """A node of `furniture`: the compiled image of boards/UNIX in MicroPython on i386, with the
     `heap` that it is said to need; with `image` None its sources on this CPython.
 
-    `settings` are the node's, those of its furniture as `own`.
+    `settings` are the node's, those of its furniture as `own`. With `keys`, its Credentials, it
+    speaks OSCORE.
     """
 
-    def __init__(self, folder, furniture, number, server_port, image, **settings):
+    def __init__(self, folder, furniture, number, server_port, image, keys=None, **settings):
         super().__init__(folder, "node")
         mac = bytes((2, 0, 0, 0, 0, number))
         self.furniture = furniture
@@ -168,12 +176,16 @@ class NodeProcess(Process):
         self.heap = heap_size(furniture)
         self._world = folder / "world"
         settings = {"server_uri": f"coap://127.0.0.1:{server_port}", "registration_spread_s": 0,
-                    "report_interval_s": 3, "security": "none",
-                    "furniture": settings.pop("own", {}), **settings}
+                    "security": "oscore" if keys else "none",
+                    "report_interval_s": 3, "furniture": settings.pop("own", {}), **settings}
         file = folder / "settings.cbor"
         file.write_bytes(node_settings.encode(node_settings.Settings(**settings)))
         self._arguments = ["--settings", file, "--state", folder / "state",
                            "--furniture", furniture, "--mac", mac.hex(), "--world", self._world]
+        if keys is not None:
+            file = folder / "keys.cbor"
+            file.write_bytes(credentials.encode(keys))
+            self.give_keys(file)
 
     def start(self):
         """Start it; it registers by itself."""

@@ -1,4 +1,7 @@
-"""Other people's clients at `faubourg run`: LwM2M 1.0, 1.1 and 1.2, each in its own formats."""
+"""Other people's clients at `faubourg run`: LwM2M 1.0, 1.1 and 1.2, each in its own formats.
+
+They speak OSCORE by aiocoap's own, client and server.
+"""
 
 import asyncio
 import json
@@ -31,10 +34,25 @@ def city(broker):
 
 @pytest.fixture(scope="module")
 def gateway(new_gateway, broker):
+    yield from started(new_gateway, broker, "oscore")
+
+
+@pytest.fixture(scope="module")
+def open_gateway(new_gateway, broker):
+    """One without security, for names that keys are not given to: those with spaces and tabs."""
+    yield from started(new_gateway, broker, "none")
+
+
+def started(new_gateway, broker, security):
     uplinks = f'[uplink.file]\ntype = "file"\n[uplink.city]\ntype = "mqtt"\nurl = "{broker.url}"\n'
-    gateway = new_gateway("gateway", uplinks).start()
+    gateway = new_gateway(f"gateway-{security}", uplinks, security=security).start()
     yield gateway
     assert not [line for line in gateway.log() if "Traceback" in line or " ERROR " in line]
+
+
+def client(gateway, name, objects=None):
+    """Return the client `name` with keys of its own."""
+    return ForeignClient(gateway.port, objects, gateway.new_keys(name))
 
 
 def run(scenario):
@@ -45,7 +63,7 @@ def listed(gateway, endpoint):
     """Return what `faubourg nodes --json` says of a node."""
     done = gateway.command_line("nodes", "--json")
     assert done.returncode == 0, done.stderr
-    return next((node for node in json.loads(done.stdout) if node["endpoint"] == endpoint), None)
+    return next((row for row in json.loads(done.stdout) if row["endpoint"] == endpoint), None)
 
 
 def read(gateway, endpoint, path):
@@ -73,13 +91,13 @@ def test_client_of_1_0_with_nothing_but_tlv_and_text(gateway, name, binding):
 
     async def scenario():
         objects = {"3/0": device, "3303/0": sensor, "3303/0/5700": value}
-        async with ForeignClient(gateway.port, objects) as client:
-            answer = await client.register(
+        async with client(gateway, name, objects) as node:
+            answer = await node.register(
                 name, '</1/0>,</3/0>,</3303/0>', "lt=120", f"b={binding}")
             assert answer.code.dotted == "2.01"
-            node = await asyncio.to_thread(listed, gateway, name)
-            assert (node["lwm2m_version"], node["binding"]) == ("1.0", "U")
-            assert node["queue_mode"] is ("Q" in binding)
+            row = await asyncio.to_thread(listed, gateway, name)
+            assert (row["lwm2m_version"], row["binding"]) == ("1.0", "U")
+            assert row["queue_mode"] is ("Q" in binding)
             assert await asyncio.to_thread(read, gateway, name, "/3/0") == [
                 ("/3/0/0", "Open Mobile Alliance")]
             assert await asyncio.to_thread(read, gateway, name, "/3303/0/5700") == [
@@ -98,8 +116,8 @@ def test_client_of_1_0_is_written_to_in_text(gateway):
     value = Values({TEXT: b"0"})
 
     async def scenario():
-        async with ForeignClient(gateway.port, {"1/0/1": value}) as client:
-            await client.register("old-written", "</1/0>", "lt=120")
+        async with client(gateway, "old-written", {"1/0/1": value}) as node:
+            await node.register("old-written", "</1/0>", "lt=120")
             done = await asyncio.to_thread(
                 gateway.command_line, "write", "old-written", "/1/0/1", "300")
             assert done.returncode == 0, done.stderr
@@ -116,15 +134,15 @@ def test_client_of_1_1_with_nothing_but_senml_json(gateway):
 
     async def scenario():
         objects = {"3303/0": sensor, "3303/0/5700": value}
-        async with ForeignClient(gateway.port, objects) as client:
-            await client.register("json", "</1/0>,</3303/0>", "lt=120", "lwm2m=1.1", "b=U")
+        async with client(gateway, "json", objects) as node:
+            await node.register("json", "</1/0>,</3303/0>", "lt=120", "lwm2m=1.1", "b=U")
             assert (await asyncio.to_thread(listed, gateway, "json"))["lwm2m_version"] == "1.1"
             assert await asyncio.to_thread(read, gateway, "json", "/3303/0/5700") == [
                 ("/3303/0/5700", 7.5)]
             await eventually(lambda: sensor.is_observed)
             sensor.change(pack(8.5))
             await eventually(lambda: ("/3303/0/5700", 8.5) in filed(gateway, "json"))
-            answer = await client.send(b'[{"bn":"/3303/0/5700","v":9.5}]')
+            answer = await node.send(b'[{"bn":"/3303/0/5700","v":9.5}]')
             assert answer.code.dotted == "2.04"
             await eventually(lambda: ("/3303/0/5700", 9.5) in filed(gateway, "json"))
 
@@ -133,15 +151,15 @@ def test_client_of_1_1_with_nothing_but_senml_json(gateway):
 
 def test_client_of_1_2_with_parameters_that_nobody_knows(gateway):
     async def scenario():
-        async with ForeignClient(gateway.port) as client:
-            answer = await client.register(
+        async with client(gateway, "newest") as node:
+            answer = await node.register(
                 "newest", "</1/0>;pid=9,</3/0>;new", "lt=120", "lwm2m=1.2", "pid=7", "Q",
                 "profile-id=4711", "x")
             assert answer.code.dotted == "2.01"
-            node = await asyncio.to_thread(listed, gateway, "newest")
-            assert (node["lwm2m_version"], node["queue_mode"]) == ("1.2", True)
-            assert node["objects"] == ["/1/0", "/3/0"]
-            assert (await client.deregister()).code.dotted == "2.02"
+            row = await asyncio.to_thread(listed, gateway, "newest")
+            assert (row["lwm2m_version"], row["queue_mode"]) == ("1.2", True)
+            assert row["objects"] == ["/1/0", "/3/0"]
+            assert (await node.deregister()).code.dotted == "2.02"
             assert (await asyncio.to_thread(listed, gateway, "newest"))["state"] == "gone"
 
     run(scenario())
@@ -153,11 +171,11 @@ def test_client_whose_objects_stand_under_another_root(gateway):
 
     async def scenario():
         objects = {"lwm2m/3303/0/5700": value, "lwm2m/3303/0": sensor}
-        async with ForeignClient(gateway.port, objects) as client:
+        async with client(gateway, "rooted", objects) as node:
             links = '</lwm2m>;rt="oma.lwm2m";ct=11542,</lwm2m/1/0>,</lwm2m/3303/0>,</other>'
-            await client.register("rooted", links, "lt=120", "lwm2m=1.1", "b=U")
-            node = await asyncio.to_thread(listed, gateway, "rooted")
-            assert node["objects"] == ["/1/0", "/3303/0"]
+            await node.register("rooted", links, "lt=120", "lwm2m=1.1", "b=U")
+            row = await asyncio.to_thread(listed, gateway, "rooted")
+            assert row["objects"] == ["/1/0", "/3303/0"]
             assert await asyncio.to_thread(read, gateway, "rooted", "/3303/0/5700") == [
                 ("/3303/0/5700", 4.5)]
             await eventually(lambda: sensor.is_observed)
@@ -171,28 +189,31 @@ def test_live_view_shows_what_a_client_notifies(gateway):
     value = Values({TEXT: b"1.5"})
 
     async def scenario():
-        async with ForeignClient(gateway.port, {"3303/0/5700": value}) as client:
-            await client.register("viewed", "</1/0>,</3303/0>", "lt=120")
+        async with client(gateway, "viewed", {"3303/0/5700": value}) as node:
+            await node.register("viewed", "</1/0>,</3303/0>", "lt=120")
             lines = gateway.api.lines("nodes", "viewed", "observe",
                                       query="path=/3303/0/5700&for_s=60")
             first = await asyncio.to_thread(next, lines)
             value.change({TEXT: b"2.5"})
             second = await asyncio.to_thread(next, lines)
             assert [line["values"][0]["value"] for line in (first, second)] == [1.5, 2.5]
-            await client.deregister()
+            await node.deregister()
 
     run(scenario())
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_odd_name_comes_through_to_topics_and_command_line(gateway, city, name):
-    value = Values({TEXT: b"odd"})
+def test_odd_name_comes_through_to_topics_and_command_line(request, city, name):
+    has_keys = " " not in name and name.isprintable()
+    gateway = request.getfixturevalue("gateway" if has_keys else "open_gateway")
+    objects = {"3/0/0": Values({TEXT: b"odd"})}
+    own = client(gateway, name, objects) if has_keys else ForeignClient(gateway.port, objects)
 
     async def scenario():
-        async with ForeignClient(gateway.port, {"3/0/0": value}) as client:
-            answer = await client.register(name, "</1/0>,</3/0>,</3303/0>", "lt=120", "lwm2m=1.1")
+        async with own as node:
+            answer = await node.register(name, "</1/0>,</3/0>,</3303/0>", "lt=120", "lwm2m=1.1")
             assert answer.code.dotted == "2.01"
-            answer = await client.send(b'[{"n":"/3303/0/5700","v":0.5}]')
+            answer = await node.send(b'[{"n":"/3303/0/5700","v":0.5}]')
             assert answer.code.dotted == "2.04"
             assert await asyncio.to_thread(read, gateway, name, "/3/0/0") == [("/3/0/0", "odd")]
 

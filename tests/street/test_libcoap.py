@@ -1,11 +1,13 @@
-"""libcoap's coap-client at a node, in the place of its server, and at the gateway."""
+"""libcoap's coap-client with OSCORE at a node, in the place of its server, and at the gateway."""
 
 import json
+import signal
 
 import cbor2
 import pytest
 
 from protocol import link_format
+from protocol.credentials import Credentials
 from tests.ports import free_port
 from tests.street.libcoap import CoapClient, Reception
 from tests.street.processes import until
@@ -14,28 +16,40 @@ from tests.street.subscriber import file_readings
 LINKS = b'</>;ct="110 112",</1/0>,</3303/0>,</3303/1>,</3303/2>,</3303/3>,</3303/4>,</3303/5>'
 
 
+LAMP = Credentials(b"a lamp's secret.", b"the salt", b"\0\0\0\x04", b"\0\0\0\x05")
+# The server whose place coap-client takes has used a few numbers.
+FIRST_SEQUENCE = 20
+
+
 @pytest.fixture(scope="module")
 def lamp(new_node):
-    reception = Reception()
-    node = new_node("lamp", "lamp", 4, reception.port, own={"fade_ms": 0}, lifetime_s=86400,
-                    report_interval_s=86400)
+    reception = Reception(LAMP)
+    node = new_node("lamp", "lamp", 4, reception.port, keys=LAMP, own={"fade_ms": 0},
+                    lifetime_s=86400, report_interval_s=86400)
     # Every content format that somebody asks for is loaded, and stays.
     node.heap *= 2
     node.see(lux=500)
     node.start()
-    node.client = CoapClient(node.folder / "client", reception.take(node), reception.port)
+    node.server_port = reception.port
+    node.client = client_of(node, reception.take(node))
+    node.client.sequence = FIRST_SEQUENCE
     yield node
     assert node.errors.read_text() == ""
 
 
+def client_of(node, port):
+    return CoapClient(node.folder / "client", port, node.server_port, LAMP.mirrored())
+
+
 @pytest.fixture(scope="module")
 def gateway(new_gateway):
-    return new_gateway("gateway").start()
+    return new_gateway("gateway", security="oscore").start()
 
 
-@pytest.fixture
-def client(gateway, tmp_path):
-    return CoapClient(tmp_path, gateway.port)
+@pytest.fixture(scope="module")
+def client(gateway):
+    """One that never registers: the gateway asks it nothing, and its numbers go to requests."""
+    return CoapClient(gateway.folder / "client", gateway.port, None, gateway.new_keys("visitor"))
 
 
 def test_node_is_discovered(lamp):
@@ -104,6 +118,24 @@ def test_node_notifies(lamp):
     lamp.see(lux=500)
 
 
+def test_node_refuses_a_number_that_was_used(lamp):
+    assert "2.05" in lamp.client.get("3/0/0")[1]
+    lamp.client.sequence -= 1
+    # Nobody without keys hears anything of the node, and this may be one.
+    assert no_answer(lamp.client.get("3/0/0", "-B", "2", attempts=1))
+    assert "2.05" in lamp.client.get("3/0/0")[1]
+
+
+def test_node_asks_after_a_reset_whether_libcoap_is_there(lamp):
+    lamp.close()
+    reception = Reception(LAMP, lamp.server_port, is_muting=False)
+    lamp.start()
+    lamp.client = client_of(lamp, reception.take(lamp))
+    body, said = lamp.client.get("3/0/0", "-A", "0")
+    assert body == b"Faubourg"
+    assert "4.01" in said and "Echo:" in said
+
+
 def test_gateway_is_discovered(client):
     body, _ = client.get(".well-known/core")
     links = {link.target: dict(link.attributes) for link in link_format.decode(body)}
@@ -117,13 +149,13 @@ def test_gateway_refuses_what_it_does_not_serve(client):
     assert "4.05" in client.get("rd")[1]
     assert "4.05" in client.put("dp", 112, b"\x80")[1]
     assert "4.06" in client.get(".well-known/core", "-A", "60")[1]
-    assert "4.00" in client.send("post", "rd?lt=60", 40, b"</1/0>")[1]
+    assert "4.00" in client.send("post", "rd?ep=another&lt=60", 40, b"</1/0>")[1]
     assert "4.04" in client.send("post", "dp", 112, b"\x80")[1]
 
 
 def test_gateway_registers_and_hears_a_client_made_of_libcoap(gateway, tmp_path):
     port = free_port()
-    client = CoapClient(tmp_path, gateway.port, port)
+    client = CoapClient(tmp_path, gateway.port, port, gateway.new_keys("libcoap"))
     _, said = client.send("post", "rd?ep=libcoap&lt=300&lwm2m=1.1&b=UQ", 40, LINKS, "-b", "16")
     assert "2.01" in said and "Block1:" in said
     assert len(gateway.node("libcoap")["objects"]) == 7
@@ -146,3 +178,26 @@ def named(records):
         base = record.get("bn", base)
         named.append({**record, "n": base + record.get("n", "")})
     return named
+
+
+def test_gateway_refuses_a_number_that_was_used(client):
+    assert "2.05" in client.get(".well-known/core")[1]
+    client.sequence -= 1
+    assert "Replay detected" in client.get(".well-known/core", attempts=1)[1]
+    assert "2.05" in client.get(".well-known/core")[1]
+
+
+def test_gateway_asks_after_a_kill_whether_libcoap_is_there(gateway, client):
+    gateway.end(signal.SIGKILL)
+    gateway.start()
+    body, said = client.get(".well-known/core")
+    assert b"</rd>" in body
+    assert "4.01" in said and "Echo:" in said
+    assert gateway.count("security: challenges") == 1
+    assert "Echo:" not in client.get(".well-known/core")[1]
+
+
+def no_answer(answer):
+    """Tell whether nothing came that could be read."""
+    body, said = answer
+    return not body and not any(f" {digit}." in said for digit in "245")
