@@ -192,7 +192,13 @@ class MqttUplink:
         self._state = "connected"
         while True:
             delivery = await self._commands.get()
-            answer = await self._take(delivery)
+            try:
+                answer = await self._take(delivery)
+            except Exception:
+                # A bug of ours: one message must not keep back readings and all other commands.
+                log.exception("uplink %s: command on %r", self._pump.name, delivery.topic)
+                self._pump.counters["errors"] += 1
+                answer = None
             if answer is not None:
                 await connection.publish(answer)
             connection.acknowledge(delivery)

@@ -20,7 +20,7 @@ GATEWAY = "gw/1"
 
 
 class Uplinked:
-    """A store and its MQTT uplink; commands to the node "gone" are refused."""
+    """A store and its MQTT uplink; commands to the node "gone" are refused, to "fault" a bug."""
 
     def __init__(self, folder, broker, **settings):
         self.store = Store(str(folder / "store.db"), urgent_ms=1, measurement_ms=1)
@@ -40,6 +40,8 @@ class Uplinked:
     async def take(self, request):
         if request.endpoint == "gone":
             raise CommandRefused("no such node")
+        if request.endpoint == "fault":
+            raise RuntimeError("a bug")
         command = await self.store.add_command(new_command(request, TIME_MS, 60))
         self.commands.append(command)
         return command

@@ -180,3 +180,20 @@ def test_command_that_this_uplink_may_not_give_is_answered_with_refused(tmp_path
     assert fields["detail"] == "/3/0/4: not allowed to this uplink"
     assert (entry.door, entry.who) == ("uplink", "city")
     assert entry.result == f"refused: {fields['detail']}"
+
+
+def test_command_that_meets_a_bug_keeps_nothing_else_back(tmp_path, broker):
+    async def main():
+        async with uplinked(tmp_path, broker) as system:
+            await system.until(lambda: system.uplink.state == "connected")
+            fault = COMMANDS.replace("lamp", "fault")
+            await asyncio.to_thread(city.publish, fault, '{"id":"x","operation":"resume"}')
+            await asyncio.to_thread(city.publish, COMMANDS, '{"id":"y","operation":"resume"}')
+            await system.until(lambda: system.commands)
+            await system.store.commit_pack([row(1)], urgent=True)
+            await system.until(system.drained)
+            return [each.id for each in system.commands], system.pump.counters
+
+    with City(broker) as city:
+        taken, counters = asyncio.run(main())
+    assert (taken, counters["errors"], counters["connections failed"]) == (["y"], 1, 0)
