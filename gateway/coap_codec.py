@@ -12,7 +12,9 @@ from aiocoap.numbers.optionnumbers import OptionNumber
 from aiocoap.numbers.types import Type
 
 from protocol import coap_message as coap
+from protocol import oscore_option
 from protocol.errors import DecodeError
+from protocol.oscore_option import OscoreOption
 
 # Number: (least length, greatest length, repeatable), for what this gateway acts on or may be
 # sent by a conforming client without effect.
@@ -73,6 +75,15 @@ def decode_inner(plaintext: bytes) -> IncomingMessage:
     if message.opt.oscore is not None:
         message.unusable_option = coap.OSCORE
     return message
+
+
+def oscore_option_of(outer: Message) -> OscoreOption | None:
+    """Return the OSCORE option of a message; None if it is absent or malformed."""
+    try:
+        value = outer.opt.oscore
+        return None if value is None else oscore_option.decode(value)
+    except DecodeError:
+        return None
 
 
 def _message(parsed: coap.Message) -> IncomingMessage:

@@ -17,9 +17,8 @@ from aiocoap.numbers.constants import TransportTuning
 from aiocoap.numbers.types import ACK, CON, NON, RST
 
 from gateway.coap_codec import IncomingMessage
+from gateway.recent_messages import RecentMessages
 
-RECENT_MESSAGES_MAX = 32_768
-"""Messages remembered for duplicate detection: 480 a second over EXCHANGE_LIFETIME."""
 BACKLOG_MAX = 8
 """Confirmable messages that wait for one peer's turn (NSTART = 1)."""
 
@@ -43,15 +42,17 @@ class Acknowledgement:
     """The answer that a confirmable response of a peer still waits for.
 
     Whoever takes the response may call `hold()` at once, and later exactly one of `send()`,
-    `reject()` (the peer gets a Reset) and `drop()` (the peer gets nothing and repeats itself).
+    `reject()` (the peer gets a Reset) and `drop()` (the peer gets nothing and repeats itself,
+    which `on_drop`, if any, hears of before).
     """
 
-    __slots__ = ("_layer", "_message", "is_held")
+    __slots__ = ("_layer", "_message", "is_held", "on_drop")
 
     def __init__(self, layer: "MessageLayer", message: Message) -> None:
         self._layer = layer
         self._message = message
         self.is_held = False
+        self.on_drop: Callable[[], None] | None = None
 
     def hold(self) -> None:
         """Keep the peer waiting; its repetitions are ignored meanwhile."""
@@ -68,48 +69,8 @@ class Acknowledgement:
     def drop(self) -> None:
         """Forget the message, so that its repetition counts as new."""
         self._layer.forget(self._message)
-
-
-class RecentMessages:
-    """What was answered to which message of whom, for EXCHANGE_LIFETIME (RFC 7252 section 4.5)."""
-
-    def __init__(self, lifetime_s: float, capacity: int = RECENT_MESSAGES_MAX) -> None:
-        self._lifetime_s = lifetime_s
-        self._capacity = capacity
-        # Insertion order is order of expiry, so the oldest is always the first.
-        self._entries: dict[tuple, tuple[float, bytes | None]] = {}
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __contains__(self, key: tuple) -> bool:
-        return key in self._entries
-
-    def add(self, key: tuple, now_s: float) -> None:
-        """Remember a message that has no answer yet; the oldest ones give way."""
-        self._expire(now_s)
-        self._entries[key] = (now_s + self._lifetime_s, None)
-
-    def answer(self, key: tuple) -> bytes | None:
-        """Return the datagram that answered the message, None if none did yet."""
-        return self._entries[key][1]
-
-    def set_answer(self, key: tuple, datagram: bytes) -> None:
-        """Remember the answer, if the message is still remembered."""
-        entry = self._entries.get(key)
-        if entry is not None:
-            self._entries[key] = (entry[0], datagram)
-
-    def remove(self, key: tuple) -> None:
-        """Forget one message."""
-        self._entries.pop(key, None)
-
-    def _expire(self, now_s: float) -> None:
-        while self._entries:
-            key = next(iter(self._entries))
-            if self._entries[key][0] > now_s and len(self._entries) < self._capacity:
-                return
-            del self._entries[key]
+        if self.on_drop is not None:
+            self.on_drop()
 
 
 class _Exchange:
@@ -229,6 +190,8 @@ class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
         if message.unusable_option is not None or not self._tokens.process_response(message):
             self.counters["responses rejected"] += 1
             acknowledgement.reject()
+            # In the memory for duplicates a stranger's would take a node's place.
+            self.forget(message)
         elif not acknowledgement.is_held:
             acknowledgement.send()
 

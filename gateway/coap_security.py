@@ -8,13 +8,14 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from aiocoap import Message, error, interfaces, oscore
 from aiocoap.numbers import codes
 from aiocoap.numbers.codes import Code
 from aiocoap.numbers.types import NON
 
-from gateway.coap_codec import IncomingMessage
+from gateway.coap_codec import IncomingMessage, oscore_option_of
 from gateway.coap_log import PeerLog
 from gateway.coap_message_layer import MessageLayer, Monitor
 from gateway.contexts import Contexts
@@ -26,9 +27,6 @@ from gateway.rows import ContextState
 from gateway.security_context import SecurityContext
 from gateway.store import StoreError
 from gateway.vault import VaultError
-from protocol import oscore_option
-from protocol.errors import DecodeError
-from protocol.oscore_option import OscoreOption
 
 AMPLIFICATION_MAX = 3
 """A reply to an address that nobody has verified has at most so many times the request's bytes."""
@@ -124,7 +122,7 @@ class SecurityLayer(interfaces.TokenInterface):
         if outer.opt.oscore is None:
             self._refuse(outer, codes.UNAUTHORIZED, "", "unprotected request")
             return
-        option = _option(outer)
+        option = oscore_option_of(outer)
         is_usable = outer.unusable_option is None and outer.code in (codes.POST, codes.FETCH)
         if option is None or not is_usable or option.kid is None or option.piv is None:
             self._refuse(outer, codes.BAD_OPTION, "", "malformed protection")
@@ -323,7 +321,7 @@ class SecurityLayer(interfaces.TokenInterface):
         return self._tokens.process_response(inner)
 
     def _unprotected(self, outer: IncomingMessage, entry: Outgoing) -> IncomingMessage | None:
-        option = _option(outer)
+        option = oscore_option_of(outer)
         if option is None or outer.unusable_option is not None:
             self.counters["responses unprotected"] += 1
             return None
@@ -337,6 +335,8 @@ class SecurityLayer(interfaces.TokenInterface):
             return None
         if inner.opt.observe is not None:
             inner.opt.observe = entry.order_of(option.piv)
+        if outer.acknowledgement is not None:
+            outer.acknowledgement.on_drop = partial(entry.drop, option.piv)
         return inner
 
     def _heard(self, node: NodeKeys, entry: Outgoing, outer: IncomingMessage) -> None:
@@ -389,12 +389,3 @@ class SecurityLayer(interfaces.TokenInterface):
         if not task.cancelled() and task.exception() is not None:
             self.counters["store failures"] += 1
             log.warning("keys are not stored: %s", task.exception())
-
-
-def _option(outer: IncomingMessage) -> OscoreOption | None:
-    """Return the OSCORE option; None if it is absent or malformed."""
-    try:
-        value = outer.opt.oscore
-        return None if value is None else oscore_option.decode(value)
-    except DecodeError:
-        return None

@@ -7,13 +7,14 @@ from aiocoap import Message, oscore
 from gateway.security_context import WINDOW_SIZE, SecurityContext
 
 OBSERVE_MODULUS = 1 << 24
+DROPPED_MAX = WINDOW_SIZE
 
 
 class Outgoing:
     """One request: `message` as the token layer has it, `outer` as it went out."""
 
     __slots__ = ("message", "monitor", "outer", "context", "request_id", "cancel", "is_repeated",
-                 "_window", "_first")
+                 "_window", "_first", "_dropped")
 
     def __init__(self, message: Message, monitor: Callable[[], None]) -> None:
         self.message = message
@@ -34,6 +35,7 @@ class Outgoing:
         self._window = oscore.ReplayWindow(WINDOW_SIZE, lambda: None)
         self._window.initialize_empty()
         self._first: int | None = None  # the place of the first response with a number
+        self._dropped: set[int] = set()  # places of those that come once more
 
     def stop(self) -> None:
         """Repeat the request no more."""
@@ -45,8 +47,10 @@ class Outgoing:
 
         Without one it has the request's nonce, which is good for one response alone.
         """
-        # Place 0 is that of the response without a number.
-        place = 0 if piv is None else int.from_bytes(piv, "big") + 1
+        place = _place(piv)
+        if place in self._dropped:
+            self._dropped.remove(place)
+            return True
         if self._first is None and place >= WINDOW_SIZE:
             self._window.initialize_from_persisted(
                 {"index": place - WINDOW_SIZE + 1, "bitfield": 0})
@@ -57,6 +61,11 @@ class Outgoing:
         self._window.strike_out(place)
         return True
 
+    def drop(self, piv: bytes | None) -> None:
+        """Take the response with this Partial IV once more: it could not be kept."""
+        if len(self._dropped) < DROPPED_MAX:
+            self._dropped.add(_place(piv))
+
     def order_of(self, piv: bytes | None) -> int:
         """Return the Observe value of a notification: its place after the first one's number.
 
@@ -65,6 +74,11 @@ class Outgoing:
         if piv is None:
             return 0
         return (int.from_bytes(piv, "big") + 2 - self._first) % OBSERVE_MODULUS
+
+
+def _place(piv: bytes | None) -> int:
+    """Return the place of a response in the window; 0 is that of the one without a number."""
+    return 0 if piv is None else int.from_bytes(piv, "big") + 1
 
 
 class OutgoingRequests:

@@ -9,7 +9,8 @@ from aiocoap import CONTENT, GET, PUT, Message, error, interfaces, oscore, resou
 from aiocoap.pipe import Pipe
 from aiocoap.tokenmanager import TokenManager
 
-from gateway.coap_message_layer import MessageLayer, RecentMessages
+from gateway.coap_message_layer import MessageLayer
+from gateway.recent_messages import RecentMessages
 from tests.gateway.coap_street import RawPeer, client, run, serving
 
 NOTIFICATIONS = 100

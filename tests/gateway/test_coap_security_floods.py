@@ -60,6 +60,25 @@ def test_unknown_kids_cost_nothing_that_lasts_and_are_answered_briefly(tmp_path)
     run(case())
 
 
+def test_answers_to_nothing_are_rejected_and_forgotten(tmp_path):
+    async def case():
+        random = Random(1)
+        async with bench(tmp_path) as table:
+            await table.add_nodes([1])
+            for number in range(FLOOD):
+                request, peer = stranger(random, number)
+                # The same as a response, CON and NON in turn.
+                head = bytes((request[0] | (number & 1) << 4, coap.CONTENT))
+                table.wire.receive(head + request[2:], peer)
+                assert sum(len(each) for each, _ in table.wire.sent) <= 4
+                table.wire.sent.clear()
+            assert table.messages.counters["responses rejected"] == FLOOD
+            assert await is_served(table, 1)
+            assert_nothing_is_kept(table)
+
+    run(case())
+
+
 def test_giant_tokens_and_options_are_refused_and_forgotten(tmp_path):
     async def case():
         async with bench(tmp_path) as table:
