@@ -23,6 +23,7 @@ from gateway.key_renewal import Renewals
 from gateway.node_keys import NodeKeys
 from gateway.outgoing_requests import Outgoing, OutgoingRequests
 from gateway.protected_address import ProtectedAddress
+from gateway.received_request import Received
 from gateway.rows import ContextState
 from gateway.security_context import SecurityContext
 from gateway.store import StoreError
@@ -36,18 +37,6 @@ HEADER_BYTES = 4
 NO_RESPONSE_TO_SUCCESS = 2  # RFC 7967 section 2.1
 
 log = logging.getLogger("gateway.coap")
-
-
-class _Received:
-    """A request of a node: what its response is protected with, and what must be durable."""
-
-    __slots__ = ("context", "request_id", "version", "outer")
-
-    def __init__(self, context, request_id, version, outer) -> None:
-        self.context: SecurityContext = context
-        self.request_id: oscore.RequestIdentifiers = request_id
-        self.version: int = version
-        self.outer: IncomingMessage = outer
 
 
 class SecurityLayer(interfaces.TokenInterface):
@@ -165,7 +154,7 @@ class SecurityLayer(interfaces.TokenInterface):
     ) -> None:
         is_newest = self._contexts.used(context, number)
         version = context.recipient_replay_window.version
-        received = _Received(context, request_id, version, outer)
+        received = Received(context, request_id, version, outer)
         if context.state is ContextState.RESTORED:
             self._spawn(self._renew(received, is_newest))
             return
@@ -175,7 +164,7 @@ class SecurityLayer(interfaces.TokenInterface):
         inner.opt.observe = None
         self._tokens.process_request(inner)
 
-    async def _renew(self, received: _Received, is_newest: bool) -> None:
+    async def _renew(self, received: Received, is_newest: bool) -> None:
         """Answer under a context that only this gateway can have made, and nothing else."""
         response = await self._renewals.respond(
             received.context, received.request_id, is_newest, self.loop.time())
@@ -219,11 +208,14 @@ class SecurityLayer(interfaces.TokenInterface):
 
     # Responses to nodes
 
-    def _reply(self, outer: IncomingMessage, response: Message) -> None:
-        response.token = outer.token
-        response.remote = outer.remote
-        response.request = outer
-        self.layer.send_message(response, lambda: None)
+    def _reply(
+        self, outer: IncomingMessage, response: Message, monitor: Monitor = lambda: None
+    ) -> None:
+        response.token, response.remote, response.request = outer.token, outer.remote, outer
+        try:
+            self.layer.send_message(response, monitor)
+        except error.NetworkError:
+            self.counters["replies without room"] += 1
 
     def _send_response(self, message: Message, monitor: Monitor) -> None:
         received = message.request.security
@@ -233,7 +225,7 @@ class SecurityLayer(interfaces.TokenInterface):
             self._spawn(self._send_when_durable(message, received, monitor))
 
     async def _send_when_durable(
-        self, message: Message, received: _Received, monitor: Monitor
+        self, message: Message, received: Received, monitor: Monitor
     ) -> None:
         try:
             await self._contexts.settle(received.context, received.version)
@@ -244,7 +236,7 @@ class SecurityLayer(interfaces.TokenInterface):
         self._protect_response(message, received, monitor)
 
     def _protect_response(
-        self, message: Message, received: _Received, monitor: Monitor
+        self, message: Message, received: Received, monitor: Monitor
     ) -> None:
         outer = received.outer
         no_response, message.opt.no_response = message.opt.no_response, None
@@ -258,8 +250,7 @@ class SecurityLayer(interfaces.TokenInterface):
                 self.counters["replies withheld"] += 1
                 self.layer.ignore(outer)
                 return
-        response.token, response.remote, response.request = outer.token, outer.remote, outer
-        self.layer.send_message(response, monitor)
+        self._reply(outer, response, monitor)
 
     # Requests to nodes
 

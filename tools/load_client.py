@@ -107,6 +107,9 @@ class LoadClient(asyncio.DatagramProtocol):
         self._mid = self._mid + 1 & 0xFFFF
         token = self._mid.to_bytes(2, "big")
         message = coap.Message(coap.CON, coap.POST, self._mid, token, options, payload)
+        return self._encoded(message)
+
+    def _encoded(self, message: coap.Message) -> bytes:
         return coap.encode(message)
 
     async def _ask(self, request: bytes) -> bytes:
