@@ -31,6 +31,7 @@ UNDER_WAY, DONE, FAILED, UNKNOWN = ("waiting", "written"), "done", "failed", "un
 ROTATION_WORDS = {
     "waiting": "it gets new keys when it listens", "written": "it has new keys to try",
     DONE: "it has new keys", FAILED: "it keeps its old keys; the gateway's log says why",
+    UNKNOWN: "the gateway has restarted, and may have ended it; see 'faubourg keys list'",
 }
 
 
@@ -189,16 +190,17 @@ def rotate(
     else:
         for name, end in ends.items():
             click.echo(f"{name}: {ROTATION_WORDS.get(end, end)}")
-    is_well = all(end in ROTATION_WORDS and end != FAILED for end in ends.values())
+    is_well = all(end in (*UNDER_WAY, DONE) for end in ends.values())
     context.exit(0 if is_well else 1)
 
 
 def _wait(client: ApiClient, ends: dict[str, str], quiet: bool) -> None:
     """Bring `ends` up to date until every rotation has ended; the gateway ends each in time."""
-    count = len(ends)
+    told = None
     while waiting := [name for name, end in ends.items() if end in UNDER_WAY]:
-        if not quiet:
-            click.echo(f"{count - len(waiting)} of {count} rotations have ended", err=True)
+        if not quiet and len(waiting) != told:
+            click.echo(f"{len(ends) - len(waiting)} of {len(ends)} rotations have ended", err=True)
+            told = len(waiting)
         time.sleep(ROTATION_POLL_S)
         # A node that was revoked meanwhile, or a gateway that restarted, knows of none.
         states = {row["endpoint"]: row["rotation"] or UNKNOWN for row in client.get("keys")}
