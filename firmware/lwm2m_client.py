@@ -174,8 +174,8 @@ class Client:
             self._confirm(now_ms)
         elif code == coap.NOT_FOUND:
             self.reregister(now_ms, "4.04")
-        elif code >> 5 == 5:
-            # The server has a bad moment; the registration may well outlive it.
+        elif code >> 5 == 5 or code == coap.UNAUTHORIZED and _has_echo(response):
+            # The server has a bad moment, or begins anew; the registration may well outlive it.
             self._wait_for_busy(now_ms)
         else:
             self._lose(_text(code))
@@ -316,6 +316,11 @@ class Client:
         self.state = STOPPED
         self._due_ms = None
         self._events.append(Stopped())
+
+
+def _has_echo(response):
+    """Tell whether a refusal only asks for freshness (RFC 9175 2.3)."""
+    return coap.option(response.options, coap.ECHO) is not None
 
 
 def _text(code):

@@ -250,6 +250,26 @@ def test_an_update_that_is_asked_for_freshness_comes_again_and_nothing_is_lost()
     assert not [event for event in street.events if isinstance(event, RegistrationLost)]
 
 
+def test_a_server_that_is_never_content_with_the_echo_ends_no_registration():
+    street = SecureStreet()
+    answer = street.server.send_response
+
+    def doubt(exchange, response, now_ms):
+        response.code = coap.UNAUTHORIZED
+        response.options = ((coap.ECHO, b"again"),)
+        answer(exchange, response, now_ms)
+
+    street.server.send_response = doubt
+    street.node.client.suspect()
+    street.node.handle_timeout(street.now_ms)
+    street.advance(1000)
+    assert street.names() == ["update", "update"]
+    street.server.send_response = answer
+    street.advance(30000)
+    assert "update" in street.names()[2:] and "register" not in street.names()
+    assert not [event for event in street.events if isinstance(event, RegistrationLost)]
+
+
 def test_hidden_objects_are_unauthorized_whatever_is_asked():
     street = SecureStreet()
     assert street.request(coap.GET, "21/0/0").code == coap.UNAUTHORIZED
