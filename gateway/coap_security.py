@@ -15,6 +15,7 @@ from aiocoap.numbers import codes
 from aiocoap.numbers.codes import Code
 from aiocoap.numbers.types import NON
 
+from gateway.challenges import Challenges
 from gateway.coap_codec import IncomingMessage, oscore_option_of
 from gateway.coap_log import PeerLog
 from gateway.coap_message_layer import MessageLayer, Monitor
@@ -31,8 +32,6 @@ from gateway.vault import VaultError
 
 AMPLIFICATION_MAX = 3
 """A reply to an address that nobody has verified has at most so many times the request's bytes."""
-CHALLENGES_PER_S_MAX = 8
-"""Of one node: each takes a sender number, and those are reserved on the disk."""
 HEADER_BYTES = 4
 NO_RESPONSE_TO_SUCCESS = 2  # RFC 7967 section 2.1
 
@@ -54,11 +53,11 @@ class SecurityLayer(interfaces.TokenInterface):
         self._contexts = contexts
         self._outgoing = OutgoingRequests()
         self._addresses: dict[str, ProtectedAddress] = {}
-        self._challenges: dict[str, tuple[int, int]] = {}
         self._tasks: set[asyncio.Task] = set()
         self._peer_log = PeerLog(log)
         self.counters: Counter[str] = Counter()
         self._renewals = Renewals(contexts, self.counters)
+        self._challenges = Challenges(self.counters)
         contexts.call_on_revoked(self._revoked)
 
     # What the message layer and aiocoap ask of a layer
@@ -176,21 +175,12 @@ class SecurityLayer(interfaces.TokenInterface):
     def _challenge(
         self, outer: IncomingMessage, challenge: oscore.ReplayErrorWithEcho
     ) -> None:
-        """Ask a node for its request anew, to know that it is no replay (RFC 8613 B.1.2)."""
-        endpoint, second = challenge.secctx.endpoint, int(self.loop.time())
-        of_second, count = self._challenges.pop(endpoint, (second, 0))
-        count = count + 1 if of_second == second else 1
-        self._challenges[endpoint] = (second, count)
-        try:
-            if count > CHALLENGES_PER_S_MAX:
-                raise oscore.ContextUnavailable("challenged too often")
-            response = challenge.to_message()
-        except oscore.ContextUnavailable:
-            self.counters["challenges withheld"] += 1
+        """Ask a node for its request anew, to know that it is no replay."""
+        response = self._challenges.respond(challenge, self.loop.time())
+        if response is None:
             self.layer.ignore(outer)
-            return
-        self.counters["challenges"] += 1
-        self._reply(outer, response)
+        else:
+            self._reply(outer, response)
 
     def _refuse(self, outer: IncomingMessage, code: Code, text: str, what: str) -> None:
         """Answer what nobody can be known to have sent, briefly; NON with silence."""
@@ -366,7 +356,7 @@ class SecurityLayer(interfaces.TokenInterface):
         return address
 
     def _revoked(self, endpoint: str) -> None:
-        self._challenges.pop(endpoint, None)
+        self._challenges.forget(endpoint)
         for entry in self._outgoing.of_endpoint(endpoint):
             self._tokens.fail(entry.message, error.NetworkError(f"{endpoint}: keys revoked"))
 

@@ -82,6 +82,10 @@ class ReplayWindow(oscore.ReplayWindow):
         self._on_change()
 
 
+class Replayed(oscore.ReplayErrorWithEcho):
+    """An authentic request whose number was seen before; it can be asked for anew."""
+
+
 class _Cipher(oscore.AES_CCM_16_64_128):
     """The AEAD, which also reads what it decrypts: strictly, as aiocoap does not.
 
@@ -176,13 +180,30 @@ class SecurityContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityCon
     ) -> tuple[IncomingMessage, oscore.RequestIdentifiers]:
         """Return the inner request, whose `number` is struck from the window.
 
-        Raises aiocoap's ProtectionInvalid: ReplayErrorWithEcho, ReplayError and others.
+        Raises aiocoap's ProtectionInvalid: ReplayErrorWithEcho, also as Replayed, ReplayError of
+        a context that may not even ask anew, and others.
         """
         self.open()
         if self.recipient_replay_window.is_replay(number):
-            raise oscore.ReplayError("Sequence number was reused")
+            raise self._replay(outer)
         _, request_id = self.unprotect(outer)
         return self._inner(outer, is_request=True), request_id
+
+    def _replay(self, outer: IncomingMessage) -> oscore.ReplayError | Replayed:
+        """Return what to raise for a request that was seen; raises ProtectionInvalid if it is
+        not authentic."""
+        if not self.may_protect:
+            return oscore.ReplayError("Sequence number was reused")
+        window, anything = self.recipient_replay_window, ReplayWindow(lambda: None)
+        anything.load(None, is_complete=True)
+        self.recipient_replay_window = anything
+        try:
+            _, request_id = self.unprotect(outer)
+        finally:
+            self.recipient_replay_window, self.alg_aead.inner = window, None
+        # Its nonce may have protected the answer that it had.
+        request_id.can_reuse_nonce = False
+        return Replayed(self, request_id, self._echo)
 
     def unprotect_response(
         self, outer: IncomingMessage, request_id: oscore.RequestIdentifiers

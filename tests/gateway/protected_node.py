@@ -64,6 +64,10 @@ class ProtectedNode(asyncio.DatagramProtocol):
         self.credentials, self.context = credentials, context_of(credentials)
         self.sequence = sequence
 
+    def await_what(self, other):
+        """Wait for the responses that another socket of this node waits for."""
+        self._requests.update(other._requests)
+
     def connection_made(self, transport):
         pass
 
@@ -109,10 +113,15 @@ class ProtectedNode(asyncio.DatagramProtocol):
         return datagram, token
 
     async def response(self):
-        """Return the next response, as (inner message or None if unprotected, outer)."""
+        """Return the next response, as (inner message, outer).
+
+        The inner one is None if it is unprotected, or answers another's request.
+        """
         data, outer = await self._responses.get()
         value = coap.option(outer.options, coap.OSCORE)
         if value is None:
+            return None, outer
+        if outer.token not in self._requests:
             return None, outer
         option = oscore_option.decode(value)
         context = self.context

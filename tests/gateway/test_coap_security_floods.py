@@ -3,9 +3,10 @@
 import asyncio
 from random import Random
 
+from gateway.challenges import PER_S_MAX
 from gateway.coap_bodies import GATHERINGS_MAX, PER_PEER_MAX
 from gateway.coap_log import PEERS_MAX
-from gateway.coap_security import AMPLIFICATION_MAX, CHALLENGES_PER_S_MAX
+from gateway.coap_security import AMPLIFICATION_MAX
 from gateway.context_durability import SENDER_STEP
 from protocol import coap_message as coap
 from protocol.coap_block import Block
@@ -145,10 +146,10 @@ def test_recorded_requests_after_a_kill_draw_few_challenges_and_few_numbers(tmp_
                 table.wire.sent.clear()
             seconds = int(loop.time() - began_s) + 2
             used = context.sender_sequence_number - first
-            assert 0 < used <= CHALLENGES_PER_S_MAX * seconds < SENDER_STEP
+            assert 0 < used <= PER_S_MAX * seconds < SENDER_STEP
             assert not table.handlers.requests
             # The node itself is challenged once the second is over, and heard.
-            table.layer._challenges.clear()
+            table.layer._challenges.forget_all()
             table._keys, table._sequences = node._keys, node._sequences
             table.wire.receive(table.request(1, b"pack"))
             [(challenge, _)] = table.wire.sent
