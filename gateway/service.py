@@ -31,6 +31,7 @@ from gateway.composition import (
     peer_of,
 )
 from gateway.contexts import Contexts
+from gateway.endless import EndlessWorks
 from gateway.fleet_view import LatestReadings, NodeView
 from gateway.housekeeping import Housekeeping
 from gateway.key_rotation import Rotations
@@ -93,6 +94,7 @@ class Gateway:
         self._commands = Commands(settings.limits.commands_per_node_max)
         self._latest = LatestReadings()
         self._uplinks: Uplinks = {}
+        self._works = EndlessWorks()
         self._tasks: list[asyncio.Task] = []
         self._wake = asyncio.Event()
         self._started_s = clock.monotonic_s()
@@ -121,9 +123,12 @@ class Gateway:
             await self._close_store()
             raise listen_error(self.settings.gateway.listen, error) from error
         loop = asyncio.get_running_loop()
-        serving = [self._tick(), self._house.run(), self._watch.run()]
-        serving += [uplink.run() for _, uplink in self._uplinks.values()]
-        self._tasks = [loop.create_task(coroutine) for coroutine in serving]
+        works = {"timeouts": self._tick, "housekeeping": self._house.run,
+                 "store watch": self._watch.run}
+        works |= {f"uplink {name}": uplink.run for name, (_, uplink) in self._uplinks.items()}
+        self._tasks = [
+            loop.create_task(self._works.run(name, work)) for name, work in works.items()
+        ]
         for session in list(self._sessions):
             self._care.attend(session)
 
@@ -301,6 +306,7 @@ class Gateway:
             "care": self._care,
             "store": self._watch,
             "buffer": self._house,
+            "bugs": self._works,
             "audit": self.audit,
         }
         if self.contexts is not None:
