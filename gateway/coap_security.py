@@ -323,7 +323,7 @@ class SecurityLayer(interfaces.TokenInterface):
     def _heard(self, node: NodeKeys, entry: Outgoing, outer: IncomingMessage) -> None:
         self._address(node.endpoint, outer.remote)
         if entry.context is node.trial and entry.context.may_protect:
-            self._spawn(self._contexts.confirm_trial(node.endpoint))
+            self._spawn(self._contexts.confirm_trial(entry.context))
 
     def _repeat(self, entry: Outgoing, echo: bytes) -> bool:
         """Send a request again, with proof that it is fresh (RFC 9175 section 2.3)."""

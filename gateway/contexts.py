@@ -6,7 +6,7 @@ A node has one context in force and at most one on trial (docs/decisions, "Keys 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from gateway.clock import Clock
@@ -50,6 +50,7 @@ class Contexts:
         self._by_kid: dict[bytes, NodeKeys] = {}
         self._by_endpoint: dict[str, NodeKeys] = {}
         self._last_serial = 0
+        self._forgotten: set[int] = set()  # serials that the store may have still
         self._mending: asyncio.Future | None = None
         self._listeners: list[Callable[[str], None]] = []
         self._rotation_listeners: list[Callable[[str], None]] = []
@@ -85,7 +86,7 @@ class Contexts:
                 for each in node.contexts]
         if rows:
             try:
-                await self._store.change_contexts(saved=rows)
+                await self._change(saved=rows)
             except StoreError as error:
                 log.warning("the replay windows are not stored; every node is asked anew: %s",
                             error)
@@ -204,7 +205,7 @@ class Contexts:
         trial, node.trial, node.active = node.trial, None, node.current
         for listener in self._listeners:
             listener(endpoint)
-        await self._store.change_contexts(
+        await self._change(
             states=[(node.current.serial, ContextState.REVOKED)],
             deleted=[] if trial is None else [trial.serial])
 
@@ -245,10 +246,11 @@ class Contexts:
             node.current, node.trial = node.trial, node.current
         row = self._new_row(endpoint, new, ContextState.TRIAL)
         dropped = [] if node.trial is None else [node.trial.serial]
-        await self._store.change_contexts(saved=[row], deleted=dropped)
+        # At once: an answer under it meanwhile would make it the node's only one.
+        self._drop_trial(node)
+        await self._change(saved=[row], deleted=dropped)
         if node.is_revoked or self._by_endpoint.get(endpoint) is not node:
             raise ContextError(f"{endpoint} was revoked meanwhile")
-        self._drop_trial(node)
         self._place(self._fresh(row))
         return node.trial
 
@@ -260,15 +262,16 @@ class Contexts:
             self._drop_trial(node)
             if endpoint in self.rotations:
                 self.rotations[endpoint] = FAILED
-            await self._store.change_contexts(deleted=[serial])
+            await self._change(deleted=[serial])
 
-    async def confirm_trial(self, endpoint: str) -> None:
-        """Put the trial in the place of the context in force, which is deleted.
+    async def confirm_trial(self, proven: SecurityContext) -> None:
+        """Put the trial that is `proven` in the place of the context in force, which is deleted.
 
         Raises StoreError; in memory it has happened even then.
         """
+        endpoint = proven.endpoint
         node = self._by_endpoint.get(endpoint)
-        if node is None or node.trial is None:
+        if node is None or node.trial is not proven:
             return
         old, node.current, node.trial = node.current, node.trial, None
         node.current.state = ContextState.CURRENT
@@ -280,12 +283,19 @@ class Contexts:
         if node.is_renewed:
             # Whoever has the backup has its secret, too: it gets another one at once.
             self._tell_rotation(endpoint)
-        await self._store.change_contexts(
+        await self._change(
             states=[(node.current.serial, ContextState.CURRENT)], deleted=[old.serial])
 
     async def settle(self, context: SecurityContext, version: int) -> None:
         """Return once the window's first `version` changes are durable. Raises StoreError."""
         await self._durability.settle(context, version)
+
+    async def _change(self, *, deleted: Sequence[int] = (), **changes: Sequence) -> None:
+        """Change the store. What it would not delete is deleted with the next change."""
+        self._forgotten.update(deleted)
+        gone = tuple(self._forgotten)
+        await self._store.change_contexts(deleted=gone, **changes)
+        self._forgotten.difference_update(gone)
 
     def _mended(self) -> None:
         """Write everything anew: of what was salvaged nobody knows how old it is."""
@@ -297,7 +307,7 @@ class Contexts:
             rows = [self._row(each) for node in self._by_kid.values() for each in node.contexts]
             try:
                 # What was reserved may have been lost; nothing above what is in memory was used.
-                await self._store.change_contexts(saved=rows)
+                await self._change(saved=rows)
                 break
             except StoreError as error:
                 if error.reason == "closed":

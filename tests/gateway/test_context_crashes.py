@@ -121,7 +121,9 @@ class Workload:
             await self._contexts.begin_trial(endpoint, self._credentials(endpoint))
 
     async def _confirm(self, endpoint, step):
-        await self._contexts.confirm_trial(endpoint)
+        node = self._contexts.node(endpoint)
+        if node is not None and node.trial is not None:
+            await self._contexts.confirm_trial(node.trial)
 
     async def _fail(self, endpoint, step):
         await self._contexts.fail_trial(endpoint)

@@ -1,5 +1,7 @@
 """The nodes' contexts over restarts: no number twice, no window believed that is not complete."""
 
+import asyncio
+
 import pytest
 
 from gateway.context_durability import LOW_WATER, SENDER_STEP
@@ -182,11 +184,46 @@ def test_trial_takes_the_place_of_the_context_in_force_or_is_dropped(path):
         assert contexts.node("lamp").active is not trial
         contexts.used(trial, 0)
         assert contexts.find(KEYS.sender_id, None)[0] is trial
-        await contexts.confirm_trial("lamp")
+        await contexts.confirm_trial(trial)
         assert states(contexts) == [("lamp", "current")]
         return [(each.serial, each.state) for each in await store.contexts()]
 
     assert run(path, scenario) == [(3, ContextState.CURRENT)]
+
+
+def test_trial_is_over_before_the_next_one_is_durable(path):
+    async def scenario(store):
+        contexts = await opened(store)
+        await contexts.add("lamp", KEYS)
+        first = await contexts.begin_trial("lamp", credentials_of_node(1, secret=2))
+        beginning = asyncio.ensure_future(
+            contexts.begin_trial("lamp", credentials_of_node(1, secret=3)))
+        await asyncio.sleep(0)
+        assert first not in contexts.find(KEYS.sender_id, None)
+        second = await beginning
+        # What proves the first one says nothing of the second.
+        await contexts.confirm_trial(first)
+        assert states(contexts) == [("lamp", "current"), ("lamp", "trial")]
+        assert contexts.node("lamp").trial is second
+
+    run(path, scenario)
+
+
+def test_keys_that_a_failing_store_could_not_forget_do_not_come_back(path, disk):
+    async def scenario(store):
+        contexts = await opened(store)
+        await contexts.add("lamp", KEYS)
+        trial = await contexts.begin_trial("lamp", credentials_of_node(1, secret=2))
+        disk.fail("write", Trouble.FULL)
+        with pytest.raises(StoreError):
+            await contexts.confirm_trial(trial)
+        disk.heal()
+        await contexts.begin_trial("lamp", credentials_of_node(1, secret=3))
+        return [each.serial for each in await store.contexts()]
+
+    assert run(path, scenario, vfs=disk.name) == [2, 3]
+    found = run(path, lambda store: opened(store), vfs=disk.name).node("lamp")
+    assert (found.current.serial, found.trial.serial) == (2, 3)
 
 
 def test_contexts_survive_a_store_that_is_salvaged_while_it_runs(path):
