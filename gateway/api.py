@@ -94,9 +94,9 @@ class Api:
         return web.Response(text=text, headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _nodes(self, request: web.Request) -> web.Response:
-        now_ms = self._now_ms()
+        now_ms, security = self._now_ms(), self._gateway.settings.gateway.security
         missing = await self._missing()
-        return _json([api_views.summary(view, now_ms, missing.get(view.row.endpoint, 0))
+        return _json([api_views.summary(view, security, now_ms, missing.get(view.row.endpoint, 0))
                       for view in self._gateway.nodes()])
 
     async def _node(self, request: web.Request) -> web.Response:

@@ -60,7 +60,7 @@ def uplink(shown: UplinkStatus, now_ms: int) -> dict[str, Any]:
     }
 
 
-def summary(view: NodeView, now_ms: int, missing: int = 0) -> dict[str, Any]:
+def summary(view: NodeView, security: str, now_ms: int, missing: int = 0) -> dict[str, Any]:
     """Return one line of the fleet; `missing` readings are in the ledger's gaps."""
     row = view.row
     return {
@@ -72,14 +72,13 @@ def summary(view: NodeView, now_ms: int, missing: int = 0) -> dict[str, Any]:
         "queue_mode": row.queue_mode,
         "objects": [lwm2m_path.render(path) for path in view.objects],
         "main_values": [_reading(each) for each in _main_readings(view)],
-        "pending_commands": len(view.pending), "missing": missing,
+        "pending_commands": len(view.pending), "missing": missing, "security": security,
     }
 
 
 def node(view: NodeView, security: str, now_ms: int, missing: int = 0) -> dict[str, Any]:
     """Return all that is known of one node."""
-    return summary(view, now_ms, missing) | {
-        "security": security,
+    return summary(view, security, now_ms, missing) | {
         "observed": [lwm2m_path.render(path) for path in view.observed],
         "readings": [_reading(each) for each in view.latest],
         "commands": [command(each) for each in view.pending],

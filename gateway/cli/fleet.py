@@ -43,6 +43,8 @@ def nodes(state: str | None, furniture: str | None, as_json: bool) -> None:
         return
     print_table(("node", "name", "kind", "state", "heard", "now", "waiting", "missing"),
                 [_row(node) for node in found])
+    if any(each["security"] == "none" for each in found):
+        click.echo(f"WARNING: security = {_security_text('none')}")
     click.echo(_totals(found))
 
 
@@ -93,11 +95,16 @@ def _identity(shown: dict) -> list[tuple]:
         ("address", shown["address"]),
         ("LwM2M", f"{shown['lwm2m_version']}, binding {shown['binding']}"
                   f"{', queue mode' if shown['queue_mode'] else ''}"),
-        ("security", shown["security"]),
+        ("security", _security_text(shown["security"])),
         ("objects", " ".join(shown["objects"])),
         ("observed", " ".join(shown["observed"]) or "nothing"),
         ("gaps", _gaps_text(shown)),
     ]
+
+
+def _security_text(security: str) -> str:
+    return "none: nothing between nodes and gateway is protected" if security == "none" else (
+        security)
 
 
 def _gaps_text(shown: dict) -> str:
@@ -132,7 +139,7 @@ def status(as_json: bool) -> None:
         return
     print_table(("", ""), [
         ("gateway", f"{shown['id']}, Faubourg {shown['version']}"),
-        ("security", shown["security"]),
+        ("security", _security_text(shown["security"])),
         ("up", age_text(shown["uptime_s"])),
         ("nodes", ", ".join(f"{count} {state}"
                             for state, count in shown["nodes"].items() if count)),

@@ -56,7 +56,7 @@ def test_empty_name_is_refused_and_matches_no_unnamed_node(written):
 def lamp_with(level_ms, power_ms):
     readings = [reading("/3416/0/3", 40, level_ms), reading("/3418/0/4", 12, power_ms)]
     row = NodeRow(LAMP, None, "", "1.1", "U", False, 60, "</3416/0>,</3418/0>", 0, 0, 0)
-    shown = api_views.summary(view(row, "registered", tuple(readings)), 60_000)
+    shown = api_views.summary(view(row, "registered", tuple(readings)), "oscore", 60_000)
     return [each["path"] for each in shown["main_values"]]
 
 

@@ -115,6 +115,11 @@ def test_state_is_written_as_the_table_or_as_the_json_has_it(tmp_path, state):
     assert shown.stdout.endswith("1 node: 1 ok\n")
 
 
+@pytest.mark.parametrize("arguments", [("nodes",), ("node", "0101"), ("status",)])
+def test_screens_say_that_nothing_is_protected(tmp_path, arguments):
+    assert "nothing between nodes and gateway is protected" in called(tmp_path, *arguments).stdout
+
+
 @pytest.mark.parametrize("arguments", [
     ("nodes", "--furniture", "bench"), ("dim", "lamp", "30", "--for", "99d")])
 def test_choice_or_duration_out_of_range_is_wrong_use(tmp_path, arguments):
