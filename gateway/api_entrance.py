@@ -37,7 +37,7 @@ async def authorised(request: web.Request, handler: Handler) -> web.StreamRespon
     """Let a caller do what its role may; raises Wrong with 403."""
     caller = request[CALLER]
     route = route_of(request)
-    if is_local(route) and caller.actor.door != SOCKET:
+    if is_local(request.method, route) and caller.actor.door != SOCKET:
         raise Wrong(403, "this is done at the gateway itself, by its socket")
     role = needed_role(request.method, route)
     if caller.role < role:

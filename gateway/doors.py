@@ -39,6 +39,8 @@ OPERATING = frozenset((
 ADMINISTRATIVE = ("/v1/audit", "/v1/keys", "/v1/tokens")
 # What gives away more than one token's own rights is for this machine alone.
 LOCAL = ("/v1/tokens", "/v1/backup", "/v1/keys/export")
+# Its answer holds the new keys of a node.
+LOCAL_CALLS = frozenset((("POST", "/v1/keys"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,9 @@ def needed_role(method: str, route: str) -> Role:
     return Role.ADMIN
 
 
-def is_local(route: str) -> bool:
-    """Return whether `route` is served at the gateway's own socket alone."""
-    return _is_under(route, LOCAL)
+def is_local(method: str, route: str) -> bool:
+    """Return whether a request is served at the gateway's own socket alone."""
+    return _is_under(route, LOCAL) or (method, route) in LOCAL_CALLS
 
 
 def _is_under(route: str, places: tuple[str, ...]) -> bool:

@@ -145,8 +145,10 @@ def test_every_route_has_the_role_that_is_written_here():
         "/metrics", "/v1/status", "/v1/nodes", "/v1/nodes/{node}", "/v1/commands",
         "/v1/commands/{id}", "/v1/buffer", "/v1/buffer/readings", "/v1/buffer/verify",
         "/v1/buffer/ledger/{node}", "/v1/buffer/export"}
-    assert {path for _, path in routes if is_local(path)} == {
-        "/v1/backup", "/v1/keys/export", "/v1/tokens", "/v1/tokens/{name}"}
+    assert {(way, path) for way, path in routes if is_local(way, path)} == {
+        ("POST", "/v1/backup"), ("POST", "/v1/keys"), ("POST", "/v1/keys/export"),
+        ("GET", "/v1/tokens"), ("POST", "/v1/tokens"),
+        ("DELETE", "/v1/tokens/{name}")}
 
 
 def test_what_a_token_does_or_may_not_do_stands_in_the_audit_log_with_its_name(tmp_path):
