@@ -19,7 +19,7 @@ REPLAY_WINDOW = 32
 ASKED_MAX = 16
 RECEIVED_MAX = 12
 OBSERVED_MAX = 24
-# A challenge costs a sequence number, and recorded requests may come at any rate.
+# A challenge costs a sequence number; what was recorded may come again and again, at any rate.
 CHALLENGE_INTERVAL_MS = 1000
 
 _DISCOVERY = (b".well-known", b"core")
@@ -38,6 +38,8 @@ class HeldContext:
             aes, credentials.master_secret, credentials.master_salt, credentials.sender_id,
             credentials.recipient_id, credentials.id_context)
         self.window = ReplayWindow(REPLAY_WINDOW)
+        # The greatest number that was challenged.
+        self.challenged = -1
         if is_new:
             self.window.initialise(0)
 
@@ -249,7 +251,7 @@ class SecurityLayer:
         held = exchange.held
         if not held.window.is_initialised:
             if coap.option(inner.options, coap.ECHO) != self._echo:
-                self._challenge(exchange, inner)
+                self._challenge(exchange, inner, number)
                 return None
             held.window.initialise(number)
         _note(self._received, exchange, RECEIVED_MAX)
@@ -257,14 +259,17 @@ class SecurityLayer:
         self._keys.confirm(held)
         return inner
 
-    def _challenge(self, exchange, inner):
+    def _challenge(self, exchange, inner, number):
         """Answer 4.01 with our Echo, under a number of our own.
 
         The nonce of a request that may be a replay may have protected its answer, then.
         """
-        if self._now_ms < self._challenge_ms:
+        held = exchange.held
+        # The peer's own request is newer than what was recorded of it: no flood keeps it waiting.
+        if number <= held.challenged and self._now_ms < self._challenge_ms:
             self.count("security: challenge too soon")
             return
+        held.challenged = max(held.challenged, number)
         exchange.request_id.is_spent = True
         response = Message(coap.ACK if inner.type == coap.CON else coap.NON, coap.UNAUTHORIZED,
                            inner.mid, inner.token, [(coap.ECHO, self._echo)])

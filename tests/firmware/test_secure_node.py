@@ -163,6 +163,24 @@ def test_recorded_commands_cost_a_number_a_second_at_most():
     assert street.read("3416/0/1")[0][1] is not None
 
 
+def test_a_flood_of_recorded_commands_does_not_keep_the_server_waiting():
+    street = SecureStreet()
+    for level in range(5):
+        street.write("3416/0/1", str(level))
+    recorded = [bytearray(datagram) for is_node, datagram in street.wire
+                if not is_node and coap.is_request(datagram[1])]
+    street.reboot()
+    for number in range(60):
+        again = recorded[number % len(recorded)]
+        again[2] = number
+        street.replay(bytes(again))
+    assert street.count("security: challenges") == len(recorded)
+    street.server.send_request(
+        Request(coap.PUT, ("3416", "0", "1"), (), b"55", 0), NODE, street.now_ms)
+    answers = street.replay(street.server.datagrams_to_send()[0][0])
+    assert len(answers) == 1 and street.count("security: challenges") == len(recorded) + 1
+
+
 def test_the_first_request_after_a_reset_is_challenged_once_and_then_obeyed():
     street = SecureStreet()
     street.reboot()
