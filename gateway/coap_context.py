@@ -144,7 +144,8 @@ class CoapContext(aiocoap.Context):
         self._tuning = GatewayTuning()
         self._tokens = Tokens(self, random)
         self._security = None if contexts is None else SecurityLayer(self._tokens, contexts)
-        self._layer = MessageLayer(self._security or self._tokens, self._transmit, random)
+        self._layer = MessageLayer(
+            self._security or self._tokens, self._transmit, random, contexts is not None)
         if self._security is not None:
             self._security.layer = self._layer
         self._tokens.security = self._security

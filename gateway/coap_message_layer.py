@@ -93,11 +93,19 @@ class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
     `tokens` is aiocoap's token layer above, `transmit(datagram, remote)` the transport below. A
     request of ours has its number of retransmissions as `message.retransmissions`; a response
     handed up carries as `message.acknowledgement` its `Acknowledgement`, None if piggybacked.
+    `is_protected`: `tokens` knows an authentic answer: no forged ACK or RST ends a request.
     """
 
-    def __init__(self, tokens, transmit: Callable[[bytes, object], None], random: Random) -> None:
+    def __init__(
+        self,
+        tokens,
+        transmit: Callable[[bytes, object], None],
+        random: Random,
+        is_protected: bool = False,
+    ) -> None:
         self._tokens = tokens
         self._transmit = transmit
+        self._is_protected = is_protected
         self._random = random
         self._loop = tokens.loop
         self._next_mid = random.getrandbits(16)
@@ -159,18 +167,26 @@ class MessageLayer(interfaces.TokenInterface, interfaces.MessageManager):
             self.counters["pings"] += 1
             self._send_empty(message.remote, message.mid, RST)
             return
+        if message.mtype is RST and self._is_protected and self._is_of_request(message):
+            self.counters["resets ignored"] += 1
+            return
         exchange = self._finish_exchange(message)
         if exchange is not None and message.mtype is RST:
             exchange.monitor()
 
+    def _is_of_request(self, message: Message) -> bool:
+        exchange = self._exchanges.get(message.remote)
+        return (exchange is not None and exchange.message.mid == message.mid
+                and exchange.message.code.is_request())
+
     def _receive_piggybacked(self, message: IncomingMessage) -> None:
         # Only the exchange itself makes it new: a late copy must not count as a notification.
-        exchange = self._finish_exchange(message)
-        if exchange is None or message.unusable_option is not None:
-            self.counters["responses ignored"] += 1
-            return
+        # Of what is protected copies are known, and a forged one may have ended the exchange.
+        is_new = self._finish_exchange(message) is not None or self._is_protected
         message.acknowledgement = None
-        self._tokens.process_response(message)
+        if (not is_new or message.unusable_option is not None
+                or not self._tokens.process_response(message)):
+            self.counters["responses ignored"] += 1
 
     def _receive_request(self, message: IncomingMessage) -> None:
         if message.mtype is CON:

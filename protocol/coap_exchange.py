@@ -97,6 +97,8 @@ class MessageLayer:
 
     def __init__(self, random_bytes, parameters=None):
         self.counters = {}
+        # What answers our requests is authentic or nothing: a forged ACK or RST ends none of them.
+        self.is_protected = False
         self._random_bytes = random_bytes
         self._parameters = parameters or TransmissionParameters()
         self._transmissions = []
@@ -156,7 +158,7 @@ class MessageLayer:
     def forget(self, message, peer):
         """Be as if the received `message`, which nobody has answered, had not come."""
         reception = _find(self._receptions, peer, message.mid)
-        if reception and not reception.datagram:
+        if reception and not reception.datagram and message.type != coap.ACK:
             self._receptions.remove(reception)
 
     def cancel(self, peer, token, is_request):
@@ -250,10 +252,15 @@ class MessageLayer:
     def _receive_answer(self, message, peer, now_ms):
         sent = _find(self._transmissions, peer, message.mid)
         if sent is None:
-            if message.type == coap.ACK or not self._lose_non(message.mid, peer):
+            if self.is_protected and message.type == coap.ACK and message.code != coap.EMPTY:
+                self._events.append(MessageReceived(peer, message))
+            elif message.type == coap.ACK or not self._lose_non(message.mid, peer):
                 self.count("unexpected")
         elif message.type == coap.RST:
-            self._finish(sent, "reset", now_ms)
+            if self.is_protected and sent.is_request:
+                self.count("security: unprotected reset")
+            else:
+                self._finish(sent, "reset", now_ms)
         elif message.code == coap.EMPTY:
             self._finish(sent, None, now_ms)
         elif sent.is_of(peer, message.token, True):
@@ -275,16 +282,8 @@ class MessageLayer:
         """Report the end of a transmission; a replacement begins anew if it may."""
         self._transmissions.remove(sent)
         round_trip_ms = now_ms - sent.first_ms
-        self._events.append(
-            MessageSent(
-                sent.peer,
-                sent.token,
-                sent.is_request,
-                failure,
-                round_trip_ms,
-                sent.retransmissions,
-            )
-        )
+        self._events.append(MessageSent(sent.peer, sent.token, sent.is_request, failure,
+                                        round_trip_ms, sent.retransmissions))
         if sent.message and not failure:
             self._transmissions.insert(0, _Transmission(sent.message, sent.peer))
 

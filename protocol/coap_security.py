@@ -76,6 +76,7 @@ class SecurityLayer:
     def __init__(self, layer, keys, random_bytes, is_discovery_open=False):
         self.counters = layer.counters
         self._layer = layer
+        layer.is_protected = True
         self._keys = keys
         self._echo = random_bytes(ECHO_LENGTH)
         self._is_discovery_open = is_discovery_open
