@@ -18,8 +18,8 @@ from tests.full_size import is_full_size
 from tests.gateway.oscore_keys import credentials_of_node, opened
 from tests.gateway.uplink_rows import EPOCH, row
 
-STEPS = 80 if is_full_size() else 20
-SUBSETS = 8 if is_full_size() else 2
+STEPS = 80 if is_full_size() else 14
+SUBSETS = 8 if is_full_size() else 1
 SEEDS = range(12 if is_full_size() else 2)
 NODES = ("lamp", "bin", "bay")
 WORKS = ("_add", *3 * ["_send"], "_receive", "_receive", "_report", "_begin", "_confirm", "_fail",
