@@ -1,13 +1,16 @@
 """Bounds what strangers can hold of the HTTP port: so many connections, each for so long.
 
 A connection that has sent no whole request in time is ended; so is one beyond the last place.
+Those that are still in their TLS handshake have no place yet: they count as sockets.
 """
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable
 
 CONNECTIONS_MAX = 64
+SOCKETS_MAX = 2 * CONNECTIONS_MAX
 REQUEST_S = 10.0
 
 
@@ -22,7 +25,7 @@ class Connections:
         request_s: float = REQUEST_S,
     ) -> None:
         self._new_protocol = new_protocol
-        self._counters = counters
+        self.counters = counters
         self._connections_max = connections_max
         self._request_s = request_s
         self.open = 0
@@ -33,7 +36,7 @@ class Connections:
     def enter(self) -> asyncio.Protocol | None:
         """Return a protocol for one more connection, None if there is no place."""
         if self.open >= self._connections_max:
-            self._counters["connections refused"] += 1
+            self.counters["connections refused"] += 1
             return None
         self.open += 1
         return self._new_protocol()
@@ -48,7 +51,7 @@ class Connections:
 
     def overdue(self) -> None:
         """Note that a connection was ended for its slowness."""
-        self._counters["requests too slow"] += 1
+        self.counters["requests too slow"] += 1
 
 
 class GuardedConnection(asyncio.Protocol):
@@ -112,3 +115,50 @@ class GuardedConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         if self._served is not None:
             self._served.resume_writing()
+
+
+class Listener(socket.socket):
+    """A listening TCP socket that closes at once what is beyond SOCKETS_MAX connections.
+
+    Raises OSError where it cannot be bound to `address`.
+    """
+
+    def __init__(self, family: int, address: tuple, counters: Counter[str]) -> None:
+        super().__init__(family, socket.SOCK_STREAM)
+        self._counters = counters
+        self._open = 0
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            self.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            self.bind(address)
+        except OSError:
+            self.close()
+            raise
+
+    def accept(self) -> tuple[socket.socket, object]:
+        """Return (socket, address); raises BlockingIOError where there is none to serve."""
+        found, address = super().accept()
+        if self._open >= SOCKETS_MAX:
+            found.close()
+            self._counters["connections refused"] += 1
+            raise BlockingIOError
+        self._open += 1
+        return _Accepted(found, self._closed_one), address
+
+    def _closed_one(self) -> None:
+        self._open -= 1
+
+
+class _Accepted(socket.socket):
+    """A connection whose listener hears of its end."""
+
+    def __init__(self, found: socket.socket, on_close: Callable[[], None]) -> None:
+        super().__init__(fileno=found.detach())
+        self._on_close: Callable[[], None] | None = on_close
+
+    def close(self) -> None:
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
+        super().close()

@@ -6,6 +6,7 @@ that this is meant, and then no caller has more than the role `operate`.
 
 import asyncio
 import logging
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from gateway.audit import Actor
 from gateway.coap_log import PeerLog
 from gateway.composition import StartError
 from gateway.doors import HTTP, Caller, Role
-from gateway.http_connections import Connections
+from gateway.http_connections import Connections, Listener
 from gateway.settings_doors import Http
 from gateway.tokens import Token, Tokens, TokensError
 
@@ -144,9 +145,14 @@ async def serving(
 async def _listen(settings: Http, connections: Connections) -> asyncio.Server:
     context = http_files.tls(settings) if settings.cert else None
     host, _, port = settings.listen.rpartition(":")
+    loop = asyncio.get_running_loop()
     try:
-        return await asyncio.get_running_loop().create_server(
-            connections, host.strip("[]"), int(port), ssl=context,
+        found = await loop.getaddrinfo(
+            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # A name may stand for both: then IPv4's.
+        family, *_, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+        return await loop.create_server(
+            connections, sock=Listener(family, address, connections.counters), ssl=context,
             ssl_handshake_timeout=HANDSHAKE_S if context else None,
         )  # fmt: skip
     except OSError as error:

@@ -12,12 +12,12 @@ from aiohttp import web
 from gateway import http_door
 from gateway.api import new_api
 from gateway.doors import ROLES, Role, is_local, needed_role
-from gateway.http_connections import CONNECTIONS_MAX
+from gateway.http_connections import CONNECTIONS_MAX, SOCKETS_MAX
 from gateway.settings import SettingsError
 from gateway.tokens import Tokens
 from tests.gateway.certificates import authority, certificate
 from tests.gateway.coap_street import run
-from tests.gateway.service_street import running
+from tests.gateway.service_street import running, until
 
 LISTEN = '[http]\nlisten = "127.0.0.1:0"\n'
 RESUME = json.dumps({"node": "lamp", "operation": "resume"})
@@ -277,6 +277,20 @@ def test_port_with_a_certificate_speaks_tls_alone(tmp_path):
         return secure, b"HTTP" in await reader.read()
 
     assert with_port(tmp_path, scenario, text=text, context=context) == (200, False)
+
+
+def test_handshakes_that_are_never_finished_take_a_bounded_number_of_sockets(tmp_path):
+    text, context = tls_settings(tmp_path)
+
+    async def scenario(port):
+        silent = [await connected(port, b"") for _ in range(SOCKETS_MAX + 9)]
+        await until(lambda: port.gateway.counters().get("http: connections refused") == 9)
+        for _, writer in silent:
+            writer.close()
+        # Each that ends makes room.
+        return await port.status(Role.VIEW, "GET", "/v1/status")
+
+    assert with_port(tmp_path, scenario, text=text, context=context) == 200
 
 
 def test_certificate_that_cannot_be_used_is_named_with_its_key(tmp_path):
