@@ -6,7 +6,7 @@ from rich.table import Table
 
 from simulator.result import Result
 
-SECURITY = {"oscore": "OSCORE, each node its own keys", "none": "NONE: nothing is protected"}
+SECURITY = {"oscore": "OSCORE", "none": "NONE, all in clear"}
 """What a screen says of a run's security."""
 _PLURAL = {"lamp": "lamps", "bin": "bins", "parking": "parking bays"}
 

@@ -36,7 +36,7 @@ class SoakScreen(LiveScreen):
 
     def show(self, picture: SoakPicture) -> None:
         """Show this moment."""
-        self.update(_draw(self.title, picture), lambda: _line(picture))
+        self.update(draw(self.title, picture), lambda: _line(picture))
 
 
 def _line(picture: SoakPicture) -> str:
@@ -47,7 +47,8 @@ def _line(picture: SoakPicture) -> str:
             f"{picture.delivered:,} at the city")
 
 
-def _draw(title: str, picture: SoakPicture) -> Group:
+def draw(title: str, picture: SoakPicture) -> Group:
+    """Return the whole picture."""
     processes = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("process", "", "kills survived"):
         processes.add_column(column, justify="right" if "kills" in column else "left")

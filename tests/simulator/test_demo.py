@@ -65,6 +65,20 @@ def test_demo_delivers_readings_of_all_three_furnitures_and_loses_none(tmp_path)
     assert all(check["ok"] for check in result["checks"])
     assert set(result["readings"]) == {"taken", "delivered", "duplicated", "explained",
                                        "in_flight", "missing"}
+    assert result["security"] == "oscore"
+    assert "every message protected" in [check["name"] for check in result["checks"]]
+
+
+def test_demo_without_security_says_so_in_its_title_its_end_and_its_result(tmp_path):
+    result_path = tmp_path / "result.json"
+    shown = run("faubourg-sim", "demo", "--nodes", "10", "--seconds", "5", "--security", "none",
+                "--json", result_path)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    warning = "Security: NONE, all in clear."
+    assert warning in shown.stdout and warning in shown.stderr
+    result = json.loads(result_path.read_text())
+    assert result["security"] == "none"
+    assert "every message protected" not in [check["name"] for check in result["checks"]]
 
 
 def test_resource_is_read_by_its_name_and_by_number(street):

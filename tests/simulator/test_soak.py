@@ -37,6 +37,8 @@ def test_no_reading_is_missing_or_double_after_kills_of_every_process(soaked):
     assert readings["delivered"] + readings["explained"] == readings["taken"] > 0
     assert (readings["missing"], readings["duplicated"], readings["in_flight"]) == (0, 0, 0)
     assert [result["scenario"], result["nodes"], result["registered"]] == ["soak", 80, 80]
+    assert result["security"] == "oscore"
+    assert "every message protected" in [check["name"] for check in result["checks"]]
 
 
 def test_citys_table_holds_each_identity_once_and_what_nodes_took(soaked):

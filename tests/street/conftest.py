@@ -53,11 +53,11 @@ def processes():
 
 @pytest.fixture(scope="module")
 def new_node(processes, folder, image):
-    """`new_node(name, furniture, number, port, **settings)` gives a NodeProcess to start."""
+    """`new_node(name, furniture, number, server, **settings)` gives a NodeProcess to start."""
 
-    def make(name, furniture, number, port, is_compiled=True, **settings):
+    def make(name, furniture, number, server, is_compiled=True, **settings):
         node = NodeProcess(
-            folder / name, furniture, number, port, image(furniture) if is_compiled else None,
+            folder / name, furniture, number, server, image(furniture) if is_compiled else None,
             **settings)
         processes.append(node)
         return node
@@ -67,7 +67,7 @@ def new_node(processes, folder, image):
 
 @pytest.fixture(scope="module")
 def new_gateway(processes, folder):
-    """`new_gateway(name, text)` gives a GatewayProcess on a free port to start."""
+    """`new_gateway(name, text, **more)` gives a GatewayProcess on a free port to start."""
 
     def make(name, text="", **more):
         gateway = GatewayProcess(folder / name, free_port(), text, **more)

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from gateway import private_file
 from gateway.cli.connection import ApiClient, ApiError
 from protocol import credentials
 from protocol import settings as node_settings
@@ -85,11 +86,15 @@ class Process:
 
 
 class GatewayProcess(Process):
-    """`faubourg run` on loopback `port`, with its settings, data and log in `folder`."""
+    """`faubourg run` on loopback `port`, with its settings, data and log in `folder`.
 
-    def __init__(self, folder, port, text="", name="street", security="none"):
+    With `security` "none" it is a bench for peers that have no OSCORE.
+    """
+
+    def __init__(self, folder, port, text="", name="street", security="oscore"):
         super().__init__(folder, "gateway")
         self.port = port
+        self.security = security
         self.config = folder / "gateway.toml"
         self.readings = folder / "data/readings.jsonl"
         self.config.write_text(
@@ -138,6 +143,17 @@ class GatewayProcess(Process):
         body = {"operation": operation, "path": path, **fields}
         return self.api.post("nodes", endpoint, "operations", body=body)
 
+    def key_states(self, endpoint):
+        """Return (state, whether a renewal made it) of each of a node's contexts."""
+        return [(row["state"], row["id_context"] is not None) for row in self.api.get("keys")
+                if row["endpoint"] == endpoint]
+
+    def take_keys(self, other, endpoint):
+        """Import the keys that another gateway exports: restored, to be renewed."""
+        exported = other.api.post("keys", "export", body={"nodes": [endpoint]})
+        imported = self.api.post("keys", "import", body=exported)
+        assert imported["imported"] == [endpoint], {**imported, "keys": "..."}
+
     def read(self, endpoint, path):
         """Return the value of one resource."""
         return self.operate(endpoint, "read", path)["values"][0]["value"]
@@ -163,11 +179,12 @@ class NodeProcess(Process):
     """A node of `furniture`: the compiled image of boards/UNIX in MicroPython on i386, with the
     `heap` that it is said to need; with `image` None its sources on this CPython.
 
-    `settings` are the node's, those of its furniture as `own`. With `keys`, its Credentials, it
-    speaks OSCORE.
+    `server` is its GatewayProcess, which gives it keys if it wants messages protected; or the
+    port of another server, that wants them in clear where there are no `keys`, its Credentials.
+    `settings` are the node's, those of its furniture as `own`.
     """
 
-    def __init__(self, folder, furniture, number, server_port, image, keys=None, **settings):
+    def __init__(self, folder, furniture, number, server, image, keys=None, **settings):
         super().__init__(folder, "node")
         mac = bytes((2, 0, 0, 0, 0, number))
         self.furniture = furniture
@@ -175,20 +192,26 @@ class NodeProcess(Process):
         self._image = image
         self.heap = heap_size(furniture)
         self._world = folder / "world"
-        settings = {"server_uri": f"coap://127.0.0.1:{server_port}", "registration_spread_s": 0,
-                    "security": "oscore" if keys else "none",
-                    "report_interval_s": 3, "furniture": settings.pop("own", {}), **settings}
+        port, security = server, "none" if keys is None else "oscore"
+        if isinstance(server, GatewayProcess):
+            port, security = server.port, server.security
+        self._server, self._keys = server, keys
+        self._keys_file = folder / "keys.cbor" if security == "oscore" else None
+        settings = {"server_uri": f"coap://127.0.0.1:{port}", "registration_spread_s": 0,
+                    "report_interval_s": 3, "furniture": settings.pop("own", {}),
+                    "security": security, **settings}
         file = folder / "settings.cbor"
         file.write_bytes(node_settings.encode(node_settings.Settings(**settings)))
         self._arguments = ["--settings", file, "--state", folder / "state",
                            "--furniture", furniture, "--mac", mac.hex(), "--world", self._world]
-        if keys is not None:
-            file = folder / "keys.cbor"
-            file.write_bytes(credentials.encode(keys))
-            self.give_keys(file)
+        if self._keys_file:
+            self._arguments += ["--keys", self._keys_file]
 
     def start(self):
-        """Start it; it registers by itself."""
+        """Start it; it registers by itself. With its first start it is given its keys."""
+        if self._keys_file and not self._keys_file.exists():
+            keys = self._keys or self._server.new_keys(self.endpoint)
+            private_file.write_new(self._keys_file, credentials.encode(keys))
         if self._image is None:
             self.run([sys.executable, ROOT / "boards/UNIX/main.py", *self._arguments],
                      cwd=self.folder, env=dict(os.environ, PYTHONPATH=str(ROOT)))

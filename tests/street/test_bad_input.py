@@ -27,7 +27,8 @@ BLOCK1_LAST_OF_MANY = (coap.BLOCK1, bytes((0x0f, 0xff, 0xf6)))
 
 @pytest.fixture(scope="module")
 def gateway(new_gateway):
-    gateway = new_gateway("gateway", "[limits]\npayload_bytes_max = 4096\n").start()
+    gateway = new_gateway("gateway", "[limits]\npayload_bytes_max = 4096\n",
+                          security="none").start()
     gateway.started_s = time.monotonic()
     yield gateway
     assert not [line for line in gateway.log() if "Traceback" in line or " ERROR " in line]

@@ -67,7 +67,7 @@ def say_goodbye(node, gateway):
 def reset_node(new_gateway, new_node):
     """A node that lost its power in the middle of a Send: gives (gateway, node, what it took)."""
     gateway = new_gateway("reset").start()
-    node = new_node("reset-lamp", "lamp", 61, gateway.port).start()
+    node = new_node("reset-lamp", "lamp", 61, gateway).start()
     node.wait_for_another("ReadingsAcknowledged")
     hold_readings(node, gateway)
     restart(node, gateway)
@@ -90,15 +90,21 @@ def test_ledger_of_a_node_that_was_reset_misses_nothing(reset_node):
 
 @pytest.fixture(scope="module")
 def moved_node(new_gateway, new_node):
-    """A node that moved with readings which its first gateway has, unknown to it, or has not."""
+    """A node that moved with readings which its first gateway has, unknown to it, or has not.
+
+    Its keys have moved too: what was exported and imported is renewed when the node is heard.
+    """
     first, second = new_gateway("first").start(), new_gateway("second").start()
-    node = new_node("moving-lamp", "lamp", 62, first.port).start()
+    node = new_node("moving-lamp", "lamp", 62, first).start()
     node.wait_for_another("ReadingsAcknowledged")
     hold_readings(node, first)
     node.close()
     # What stood in its socket is stored now, and acknowledged to nobody.
     first.go_on()
-    there = new_node("moving-lamp", "lamp", 62, second.port).start()
+    second.take_keys(first, node.endpoint)
+    there = new_node("moving-lamp", "lamp", 62, second).start()
+    # Renewed, and then replaced: each time the node registers anew.
+    until(lambda: second.key_states(there.endpoint) == [("current", False)], second.said)
     until(lambda: second.state(there.endpoint) == "registered", second.said)
     there.wait_for_another("ReadingsAcknowledged")
     there.end(signal.SIGINT)

@@ -71,6 +71,7 @@ class Street:
     def check_once(self):
         """Check that each reading is once in the file, and, copies apart, once at the city."""
         said = self.told()
+        self.wait_for_all()
         # What went out again because an acknowledgement was lost is the same in every word.
         copies = {key: record for key, record in self.city.readings()}
         assert all(record == copies[key] for key, record in self.city.readings())
@@ -105,11 +106,11 @@ def street(new_gateway, new_node, broker):
     uplinks = f'[uplink.file]\ntype = "file"\n[uplink.city]\ntype = "mqtt"\nurl = "{broker.url}"\n'
     with Subscriber(broker) as city:
         gateway = new_gateway("gateway", uplinks).start()
-        lamp = new_node("lamp", "lamp", 1, gateway.port, own={"fade_ms": 0})
+        lamp = new_node("lamp", "lamp", 1, gateway, own={"fade_ms": 0})
         lamp.see(lux=2)
-        container = new_node("bin", "bin", 2, gateway.port, own={"measure_interval_s": 10})
+        container = new_node("bin", "bin", 2, gateway, own={"measure_interval_s": 10})
         container.see(distance_mm=336)
-        bay = new_node("bay", "parking", 3, gateway.port)
+        bay = new_node("bay", "parking", 3, gateway)
         bay.see(frequency_hz__0=60000)
         nodes = [node.start() for node in (lamp, container, bay)]
         yield Street(gateway, nodes, broker, city)
@@ -272,7 +273,7 @@ def test_stopped_gateway_takes_its_time_and_nothing_is_lost(street):
 @pytest.mark.parametrize(("number", "is_compiled", "signal_number"), [
     (8, True, signal.SIGINT), (9, False, signal.SIGTERM)])
 def test_node_that_is_stopped_deregisters(street, new_node, number, is_compiled, signal_number):
-    node = new_node(f"leaving{number}", "lamp", number, street.gateway.port, is_compiled).start()
+    node = new_node(f"leaving{number}", "lamp", number, street.gateway, is_compiled).start()
     until(lambda: street.gateway.state(node.endpoint) == "registered", node.said)
     node.wait_for(lambda event: event["event"] == "ReadingsAcknowledged")
     assert node.end(signal_number) == 0
