@@ -81,7 +81,8 @@ class Fuzzed:
         """Carry what is left to say, and forget what the street has collected."""
         self.street.settle()
         for collected in (self.street.wire, self.street.requests, self.street.records,
-                          self.street.events, self.street.notifications):
+                          self.street.events, self.street.notifications,
+                          self.street.board.store.writes):
             collected.clear()
 
     def table_lengths(self):
