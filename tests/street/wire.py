@@ -6,7 +6,9 @@ import socket
 import time
 
 from protocol import coap_message as coap
+from protocol import oscore, oscore_option
 from protocol.errors import DecodeError
+from tests.protocol.block_cipher import aes
 from tests.street.processes import LIMIT_S
 
 QUIET_S = 0.05
@@ -16,9 +18,16 @@ TRANSMISSIONS_MAX = LIMIT_S // RETRANSMISSION_S
 
 
 class Wire:
-    """A socket, bound to `own_port` if one is given, towards `port` of the loopback interface."""
+    """A socket, bound to `own_port` if one is given, towards `port` of the loopback interface.
 
-    def __init__(self, port, own_port=0):
+    With `keys`, its Credentials, requests go protected, the first one under number `sequence`.
+    """
+
+    def __init__(self, port, own_port=0, keys=None, sequence=0):
+        self._context = None if keys is None else oscore.SecurityContext(
+            aes, keys.master_secret, keys.master_salt, keys.sender_id, keys.recipient_id)
+        self._sequence = sequence
+        self._asked = {}
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", own_port))
@@ -38,11 +47,18 @@ class Wire:
             self._socket.send(datagram)
 
     def hear(self, limit_s=LIMIT_S):
-        """Return the next message that is one."""
+        """Return the next message that is one; of a protected answer to us what is in it."""
         self._socket.settimeout(limit_s)
         while True:
             with contextlib.suppress(DecodeError, ConnectionRefusedError):
-                return coap.decode(self._socket.recv(2000))
+                return self._opened(coap.decode(self._socket.recv(2000)))
+
+    def _opened(self, message):
+        option = coap.option(message.options, coap.OSCORE)
+        if option is None or message.token not in self._asked:
+            return message
+        return oscore.unprotect_response(
+            self._context, message, oscore_option.decode(option), self._asked[message.token])[0]
 
     def drain(self):
         """Throw away what comes until nothing comes for a moment."""
@@ -63,7 +79,19 @@ class Wire:
             given.append((coap.CONTENT_FORMAT, coap.encode_uint(content_format)))
         given = sorted([*given, *options], key=lambda option: option[0])
         message = coap.Message(coap.CON, code, self._mid, token, given, payload)
-        return coap.encode(message), token
+        return coap.encode(self._protected(message)), token
+
+    def _protected(self, message):
+        """Return a request as it goes out; what OSCORE cannot carry stands outside."""
+        if self._context is None:
+            return message
+        outside = [each for each in message.options if each[0] == coap.PROXY_URI]
+        message.options = [each for each in message.options if each[0] != coap.PROXY_URI]
+        outer, self._asked[message.token] = oscore.protect_request(
+            self._context, message, self._sequence)
+        self._sequence += 1
+        outer.options = sorted([*outer.options, *outside], key=lambda option: option[0])
+        return outer
 
     def ask(self, code, path, payload=b"", content_format=None, options=()):
         """Return the code of the answer to a confirmable request, as "2.05"."""
