@@ -176,3 +176,10 @@ def write_keys(street, given):
     """Let the server write a new context; return the response code's text."""
     response = street.request(coap.PUT, "42802/0/0", credentials.encode(given), content_format=42)
     return "%d.%02d" % (response.code >> 5, response.code & 31)
+
+
+def outer(street, is_from_node):
+    """Return the messages with content that passed one way."""
+    messages = [coap.decode(datagram) for is_node, datagram in street.wire
+                if is_node == is_from_node]
+    return [message for message in messages if message.code != coap.EMPTY]
