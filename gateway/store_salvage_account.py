@@ -50,9 +50,12 @@ def settle(
     delivered = _account_for(connection, lost, remains, report, now_ms)
     report.lost["readings"] += nameless
     _count_traceless(connection, remains, last_seen, delivered, report)
-    doubtful = DOUBTFUL_MAX if remains.last_id is None else report.traceless_readings
+    traceless = report.traceless_readings
+    doubtful = DOUBTFUL_MAX if remains.last_id is None else traceless
     if doubtful:
-        _welcome_copies(connection, doubtful, now_ms)
+        # Without cursors, what was delivered and deleted counts as traceless too.
+        is_known = remains.last_id is not None and all(_reached(connection, remains).values())
+        _welcome_copies(connection, doubtful, traceless if is_known else 0, now_ms)
     store_contexts.restore(connection)
     row = IncidentRow(now_ms, "store_salvaged", "store", report.summary())
     store_commands.add_incident(connection, row)
@@ -186,12 +189,14 @@ def _account_for(
     return delivered
 
 
-def _welcome_copies(connection: apsw.Connection, most: int, now_ms: int) -> None:
+def _welcome_copies(connection: apsw.Connection, most: int, lost: int, now_ms: int) -> None:
     """Have the ledger not count as received what may have gone without a trace.
 
-    A node that sends it again, for its acknowledgement was lost, must not be told that it is here.
-    Readings are deleted from the oldest on: what is gone among the newer ones was not deleted. Of
-    a boot that is closed a node holds nothing.
+    A node that sends it again, for its acknowledgement was lost, must not be told that it is here:
+    whatever it may still hold is welcome, even what was deleted since, for no number tells the
+    one from the other. What it holds no more it never sends again. Readings are deleted from the
+    oldest on, so of that is noted what is gone among the newer ones (`most` at most), and as much
+    before as is known to be lost. Of a boot that is closed a node holds nothing.
     """
     query = f"{store_ledger.SELECT} WHERE is_closed = 0 ORDER BY id"
     find = "SELECT sequence FROM readings WHERE endpoint_id = ? AND boot = ? ORDER BY sequence"
@@ -200,11 +205,17 @@ def _welcome_copies(connection: apsw.Connection, most: int, now_ms: int) -> None
         gaps = [gap for gap, _ in store_ledger.gaps_of(connection, boot_id)]
         rows = connection.execute(find, columns[1:3])
         here = range_set.of_numbers(number for (number,) in rows)
-        oldest = range_set.span(1, here[0][0] if here else 0)
-        gone = range_set.difference(ledger.received(account, gaps), range_set.union(oldest, here))
-        doubtful = range_set.last(gone, most)
+        gone = range_set.difference(ledger.received(account, gaps), here)
+        held = _above(gone, (account.oldest or 1) - 1)
+        newer = _above(gone, here[0][0] if here else 0)
+        doubtful = range_set.of((*range_set.last(held, DOUBTFUL_MAX),
+                                 *range_set.last(newer, most), *range_set.last(gone, lost)))
         if doubtful:
             store_ledger.damage(connection, columns[1], account.boot, doubtful, now_ms)
+
+
+def _above(ranges: range_set.Ranges, number: int) -> range_set.Ranges:
+    return range_set.difference(ranges, range_set.span(1, number))
 
 
 def _reached(connection: apsw.Connection, remains: Remains) -> dict[Lane, int]:
