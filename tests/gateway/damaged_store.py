@@ -77,6 +77,7 @@ class Left:
     readings: dict
     cursors: dict
     named: set  # (endpoint, boot, sequence) of readings that are known to be lost
+    noted: set  # their ids, and those of lost readings without a number
     unnamed: int  # readings of which only their number is known
     incidents: tuple[str, ...]
     epoch: int
@@ -105,13 +106,14 @@ async def _opened(folder: Path) -> Left:
     connection = apsw.Connection(path)
     damaged = list(connection.execute(
         "SELECT endpoint, boot, sequence FROM damaged_readings"))
+    noted = {each for (each,) in connection.execute("SELECT reading_id FROM damaged_readings")}
     explained = connection.execute("""SELECT name, boot, first, gaps.last FROM gaps
         JOIN boots ON boots.id = boot_id JOIN endpoints ON endpoints.id = endpoint_id
         WHERE reason = 'damaged'""").fetchall()
     connection.close()
     reports = [json.loads(Path(f"{each}.report.json").read_text()) for each in set_aside(path)]
     return Left(
-        readings, cursors, {key for key in damaged if is_named(key)},
+        readings, cursors, {key for key in damaged if is_named(key)}, noted,
         sum(not is_named(key) for key in damaged)
         + sum(each["traceless_readings"] for each in reports),
         incidents, epoch, None if command is None else command.state, bool(reports),

@@ -12,7 +12,9 @@ from tests.gateway.damaged_store import NAME, make, opened, sent_again, vanished
 from tests.gateway.uplink_rows import EPOCH
 
 PACKS = 60
-SEEDS = range(4000 if is_full_size() else 40)
+# The last ones have cut all files to their shortest, and have found what seemed a duplicate.
+SEEDS = range(4000) if is_full_size() else (*range(40), 2595, 2851, 1770)
+SHORTEST_BYTES = 100
 PAGES_STEP = 1 if is_full_size() else 5
 FIGURES = "{} of {} readings have vanished, {} are accounted for by number"
 
@@ -34,7 +36,9 @@ def check(folder, before):
         assert str(before[reading_id]) == str(reading), "a reading that nobody has sent"
     assert left.epoch == EPOCH
     if gone:
-        assert "store_salvaged" in left.incidents
+        # One row that is read as damaged is no damage of the file: it is noted by its id.
+        is_told = "readings_damaged" in left.incidents and gone <= left.noted
+        assert is_told or "store_salvaged" in left.incidents
         again = [before[each] for each in sorted(gone) if before[each].sequence is not None]
         assert sent_again(folder, again) == len(again), "called a duplicate, and not here"
     return left, gone
@@ -42,13 +46,16 @@ def check(folder, before):
 
 def harm(folder, random):
     """Let one file of the store rot, tear or shrink."""
-    file = random.choice([each for each in sorted(folder.iterdir()) if each.stat().st_size > 99])
+    files = [each for each in sorted(folder.iterdir()) if each.stat().st_size > SHORTEST_BYTES]
+    if not files:
+        return
+    file = random.choice(files)
     size = file.stat().st_size
     kind = random.choice(["flip", "flip", "flip", "zeros", "noise", "torn", "cut"])
     if kind == "flip":
         flip_bit(file, random.randrange(size * 8))
     elif kind == "cut":
-        cut(file, random.randrange(100, size))
+        cut(file, random.randrange(SHORTEST_BYTES, size))
     else:
         start = random.randrange(size) // PAGE_BYTES * PAGE_BYTES
         start += PAGE_BYTES // 2 if kind == "torn" and start + PAGE_BYTES // 2 < size else 0
@@ -76,9 +83,10 @@ def test_any_one_page_can_be_lost(stores, tmp_path, content):
         shutil.copytree(folder, tmp_path / str(page))
         overwrite(Path(tmp_path / str(page) / NAME), page * PAGE_BYTES, content)
         left, gone = check(tmp_path / str(page), before)
-        # A reading without a number has no name; `check` has counted it.
+        # A reading without a number has no name but its id.
         numbered = [each for each in gone if before[each].sequence is not None]
         assert not numbered, f"page {page} has cost {numbered}, which nobody can name"
+        assert gone <= left.noted, f"page {page} has cost {gone - left.noted} without a note"
         assert left.named <= left.explained, "named, and not in the ledger"
         assert len(left.readings) + 80 > len(before)
 
