@@ -29,8 +29,9 @@ class Durability:
         self._store = store
         self._clock = clock
         self._counters = counters
-        self._dirty: set[SecurityContext] = set()
-        self._low: set[SecurityContext] = set()
+        # In the order of their changes: equal runs write equal transactions.
+        self._dirty: dict[SecurityContext, None] = {}
+        self._low: dict[SecurityContext, None] = {}
         self._reserving: asyncio.Task | None = None
         self.is_paused = False
 
@@ -61,7 +62,7 @@ class Durability:
 
         def done(outcome: object) -> None:
             if isinstance(outcome, BaseException):
-                self._dirty.update(each for each, _ in taken)
+                self._dirty.update((each, None) for each, _ in taken)
                 return
             for each, version in taken:
                 each.recipient_replay_window.durable = version
@@ -73,15 +74,15 @@ class Durability:
         context.used_ms = self._clock.unix_ms()
         # Of a restored context nothing is believed anyway.
         if context.may_protect:
-            self._dirty.add(context)
+            self._dirty[context] = None
 
     def forget(self, context: SecurityContext) -> None:
         """Write nothing more of a context."""
-        self._dirty.discard(context)
+        self._dirty.pop(context, None)
 
     def want_numbers(self, context: SecurityContext) -> None:
         """Have more sender numbers for a context that runs short of them."""
-        self._low.add(context)
+        self._low[context] = None
         if self._reserving is None or self._reserving.done():
             self._reserving = asyncio.get_running_loop().create_task(self._reserve())
 
@@ -97,6 +98,12 @@ class Durability:
                 self._counters["reservations failed"] += 1
                 log.warning("no sender numbers could be reserved: %s", error)
             else:
-                for each, limit in limits.items():
-                    each.sender_limit = limit
-            self._low.difference_update(limits)
+                self._raise(limits)
+            for each in limits:
+                self._low.pop(each, None)
+
+    def _raise(self, limits: dict[SecurityContext, int]) -> None:
+        # What a damaged store has taken may not be in the one that takes its place.
+        if not self.is_paused:
+            for each, limit in limits.items():
+                each.sender_limit = limit

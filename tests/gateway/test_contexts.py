@@ -249,3 +249,21 @@ async def until_mended(store):
             return await store.contexts()
         except StoreError:
             await store._file._mending
+
+
+def test_numbers_that_a_damaged_store_has_reserved_are_not_used(path):
+    async def scenario(store):
+        contexts = await opened(store)
+        await contexts.add("lamp", KEYS)
+        [context] = contexts.find(KEYS.sender_id, None)
+        contexts._durability.is_paused = True
+        sent(context, SENDER_STEP)
+        await contexts._durability._reserving
+        assert context.sender_limit == SENDER_STEP
+        contexts._durability.is_paused = False
+        with pytest.raises(Exception, match="no sender number is reserved"):
+            sent(context, 1)
+        await contexts._durability._reserving
+        assert sent(context, 1) == [SENDER_STEP]
+
+    run(path, scenario)
