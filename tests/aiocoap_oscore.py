@@ -13,7 +13,7 @@ from aiocoap.credentials import CredentialsMap
 from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 from aiocoap.transports.oscore import OSCOREAddress
 
-__all__ = ["OSCOREAddress", "PeerContext", "ReadingContext", "serving"]
+__all__ = ["OSCOREAddress", "OscoreSiteWrapper", "PeerContext", "ReadingContext", "serving"]
 
 WINDOW_SIZE = 32
 # In this order: the other way round, requests go out unprotected without a word.

@@ -2,52 +2,28 @@
 
 import asyncio
 import secrets
-import sys
-import types
 
 import aiocoap
 import cbor2
-from aiocoap import oscore
 from aiocoap.credentials import CredentialsMap
 from aiocoap.numbers import codes
 
+from tests.aiocoap_oscore import TRANSPORTS, OscoreSiteWrapper, PeerContext
 from tests.firmware.host_test_node_aiocoap import LIMIT_S, Peer, Site, Wire
 from tests.firmware.secure_street import FIRST, RENEWED, provisioned
 from tests.ports import free_port
 
-# aiocoap imports the library of EDHOC, of which nothing here is used.
-sys.modules.setdefault("lakers", types.ModuleType("lakers"))
 
-from aiocoap.oscore_sitewrapper import OscoreSiteWrapper  # noqa: E402
-
-
-class MemoryContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):
+def context_of(given=FIRST, is_fresh=True):
     """aiocoap's side of a node's context; `is_fresh`: its window knows that it missed nothing."""
-
-    authenticated_claims = ()
-
-    def __init__(self, node_credentials=FIRST, is_fresh=True):
-        mirrored = node_credentials.mirrored()
-        self.alg_aead = oscore.algorithms["AES-CCM-16-64-128"]
-        self.hashfun = oscore.hashfunctions["sha256"]
-        self.sender_id, self.recipient_id = mirrored.sender_id, mirrored.recipient_id
-        self.id_context = mirrored.id_context
-        self.derive_keys(mirrored.master_salt, mirrored.master_secret)
-        self.sender_sequence_number = 0
-        self.echo_recovery = secrets.token_bytes(8)
-        self.recipient_replay_window = oscore.ReplayWindow(32, lambda: None)
-        if is_fresh:
-            self.recipient_replay_window.initialize_empty()
-
-    def post_seqnoincrease(self):
-        """Keep nothing: no test begins this side anew with the same keys."""
+    return PeerContext(given.mirrored(), None if is_fresh else secrets.token_bytes(8))
 
 
 class SecurePeer(Peer):
     """An aiocoap server that knows `contexts`, and a node with their keys."""
 
     def __init__(self, *contexts, board=None, settings=None):
-        self.contexts = contexts or (MemoryContext(),)
+        self.contexts = contexts or (context_of(),)
         self.board = board or provisioned()
         self._settings = settings or {}
 
@@ -57,7 +33,7 @@ class SecurePeer(Peer):
         known = CredentialsMap({f":{index}": each for index, each in enumerate(self.contexts)})
         self.context = await aiocoap.Context.create_server_context(
             OscoreSiteWrapper(self.site, known), bind=("127.0.0.1", port),
-            transports=["oscore", "udp6"])
+            transports=TRANSPORTS)
         _, self.wire = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: Wire(self.board, port, security="oscore", **self._settings),
             local_addr=("127.0.0.1", 0))
@@ -75,7 +51,7 @@ def run(scenario, *contexts, **options):
 
 def test_int_405_registration_comes_under_the_nodes_own_context():
     async def scenario(peer):
-        assert isinstance(peer.registration.remote.security_context, MemoryContext)
+        assert isinstance(peer.registration.remote.security_context, PeerContext)
         assert "ep=urn:dev:mac:246f28fffe010203" in peer.registration.opt.uri_query
 
     run(scenario)
@@ -97,7 +73,7 @@ def test_a_server_that_doubts_the_node_is_shown_its_echo():
         assert peer.registration.opt.echo == peer.contexts[0].echo_recovery
         assert (await peer.ask(codes.GET, "3/0/0")).payload == b"Faubourg"
 
-    run(scenario, MemoryContext(is_fresh=False))
+    run(scenario, context_of(is_fresh=False))
 
 
 def test_blocks_are_put_together_inside_both_ways():
@@ -149,7 +125,7 @@ def test_a_node_with_an_id_context_names_it_in_what_it_asks():
         assert peer.registration.remote.security_context.id_context == RENEWED
         assert (await peer.ask(codes.GET, "3/0/0")).payload == b"Faubourg"
 
-    run(scenario, MemoryContext(given), board=provisioned(given=given))
+    run(scenario, context_of(given), board=provisioned(given=given))
 
 
 def test_hidden_objects_are_unauthorized_with_keys_too():
