@@ -10,6 +10,7 @@ from aiocoap.numbers.codes import Code
 from aiocoap.numbers.constants import TransportTuning
 from aiocoap.numbers.optionnumbers import OptionNumber
 from aiocoap.numbers.types import Type
+from aiocoap.optiontypes import OptionType, UintOption
 
 from protocol import coap_message as coap
 from protocol import oscore_option
@@ -39,6 +40,7 @@ _USABLE = {
     coap.NO_RESPONSE: (0, 1, False),
     coap.REQUEST_TAG: (0, 8, True),
 }
+_CONTENT_FORMATS = (coap.CONTENT_FORMAT, coap.ACCEPT)
 _NUMBERS = {number: OptionNumber(number) for number in _USABLE}
 _TYPES = tuple(Type(number) for number in range(4))
 
@@ -103,10 +105,19 @@ def _add_option(message: Message, number: int, value: bytes, is_repeated: bool) 
     if not least <= len(value) <= greatest or is_repeated and not is_repeatable:
         return not coap.is_critical(number)
     try:
-        message.opt.add_option(_NUMBERS[number].create_option(decode=value))
+        message.opt.add_option(_option(number, value))
     except UnicodeDecodeError:
         return not coap.is_critical(number)
     return True
+
+
+def _option(number: int, value: bytes) -> OptionType:
+    if number not in _CONTENT_FORMATS:
+        return _NUMBERS[number].create_option(decode=value)
+    # aiocoap's own would be a new member of its enumeration for each number that anybody sends.
+    option = UintOption(_NUMBERS[number])
+    option.decode(value)
+    return option
 
 
 def code_text(code: int) -> str:

@@ -6,9 +6,11 @@ import re
 
 import aiocoap
 from aiocoap import CONTENT, GET, PUT, Message, error, interfaces, oscore, resource, tokenmanager
+from aiocoap.numbers.contentformat import ContentFormat
 from aiocoap.pipe import Pipe
 from aiocoap.tokenmanager import TokenManager
 
+from gateway.coap_codec import decode
 from gateway.coap_message_layer import MessageLayer
 from gateway.recent_messages import RecentMessages
 from tests.gateway.coap_street import RawPeer, client, run, serving
@@ -347,3 +349,13 @@ def test_oscore_of_aiocoap_has_what_the_gateway_builds_on():
         oscore.CanProtect.new_sequence_number)
     assert inspect.signature(oscore.RequestIdentifiers).parameters.keys() == {
         "kid", "partial_iv", "can_reuse_nonce", "request_code"}
+
+
+def test_content_formats_that_strangers_invent_are_kept_nowhere():
+    before = len(ContentFormat.__members__), len(ContentFormat._value2member_map_)
+    for number in range(60_000, 60_100):
+        # CON GET with Content-Format and Accept
+        options = b"\xc2" + number.to_bytes(2, "big") + b"\x52" + number.to_bytes(2, "big")
+        message = decode(b"\x40\x01\x00\x01" + options, None, None)
+        assert message.opt.content_format == message.opt.accept == number
+    assert (len(ContentFormat.__members__), len(ContentFormat._value2member_map_)) == before
