@@ -47,6 +47,7 @@ class _Places:
     indexes: dict[str, list[int]]
     free: set[int]
     unreadable: set[int]
+    broken: set[str]  # tables and indexes that have lost a page
 
 
 class Salvage:
@@ -209,7 +210,8 @@ class Salvage:
             displaced=self._displaced,
             last_id=self._last_id(),
             known=known,
-            are_cursors_lost=self._log.is_damaged or bool(self._damaged.get("cursors")),
+            are_cursors_lost=(self._log.is_damaged or bool(self._damaged.get("cursors"))
+                              or "cursors" in self._places.broken),
         )
 
     def _indexed(self, index: str) -> Iterator[Cell]:
@@ -265,6 +267,7 @@ def _places(pages: Pages) -> _Places:
     tables: dict[int, str] = {}
     indexes: dict[str, list[int]] = {}
     unreadable: set[int] = set()
+    broken: set[str] = set()
     schema = [number for number, is_right in pages.tree(1, TABLE_KINDS) if is_right]
     for number in schema:
         tables[number] = "sqlite_schema"
@@ -278,9 +281,10 @@ def _places(pages: Pages) -> _Places:
             for page, is_right in pages.tree(root, TABLE_KINDS if has_rowid else INDEX_KINDS):
                 if not is_right:
                     unreadable.add(page)
+                    broken.add(name)
                 elif kind == "table":
                     tables[page] = name
                 else:
                     indexes.setdefault(name, []).append(page)
     free = pages.free() - tables.keys() - unreadable if indexes else set()
-    return _Places(tables, indexes, free, unreadable - tables.keys())
+    return _Places(tables, indexes, free, unreadable - tables.keys(), broken)

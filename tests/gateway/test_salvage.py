@@ -258,6 +258,29 @@ def test_damaged_cursor_means_delivering_again_and_never_skipping(path):
     assert run(path, look) == EVERYTHING
 
 
+def test_reading_is_no_delivered_one_where_one_of_several_cursors_is_lost(path):
+    async def deliver(store):
+        await store.advance("city", Lane.MEASUREMENT, 400)
+        await store.advance("city", Lane.URGENT, 400)
+        await store.advance("file", Lane.MEASUREMENT, 10)
+        await store.advance("file", Lane.URGENT, 400)
+
+    run(path, deliver)
+    lose_a_leaf(path)
+    page = page_of(path, "cursors")
+    overwrite(path, page, bytes(8))
+    # A lane that is 1 takes no byte of its own.
+    overwrite(path, path.read_bytes().index(b"file\x0a", page, page + PAGE_BYTES), b"fool")
+
+    async def scenario(store):
+        here = len((await look(store))[0])
+        [boot] = await store.boots("lamp")
+        return here, sum(gap.last - gap.first + 1 for gap, _ in boot.gaps)
+
+    here, noted = run(path, scenario)
+    assert here < 400 and noted == 400 - here
+
+
 def test_command_that_may_have_been_sent_is_not_repeated(path):
     async def scenario(store):
         await store.save_command(replace(COMMAND, state=CommandState.QUEUED))
