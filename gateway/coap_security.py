@@ -157,7 +157,9 @@ class SecurityLayer(interfaces.TokenInterface):
         if context.state is ContextState.RESTORED:
             self._spawn(self._renew(received, is_newest))
             return
-        inner.remote = self._address(context.endpoint, outer.remote)
+        # Where a node is its newest message tells, not one that was held back.
+        known = None if is_newest else self._addresses.get(context.endpoint)
+        inner.remote = known or self._address(context.endpoint, outer.remote)
         inner.security = received
         # The server acts on no Observe of nodes.
         inner.opt.observe = None

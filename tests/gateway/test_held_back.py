@@ -58,6 +58,25 @@ def test_request_held_back_over_a_rotation_does_not_take_the_new_keys_from_a_nod
     run(case())
 
 
+def test_request_held_back_and_sent_from_elsewhere_does_not_move_the_node(tmp_path):
+    async def case():
+        async with street(tmp_path, ("lamp", LAMP)) as (gateway, port, lamp):
+            await lamp.register()
+            lamp.answer(await lamp.asked_for("/3/0"), coap.NOT_FOUND)
+            with held_back(lamp) as kept:
+                lamp.request(coap.POST, "/dp", PACK, content_format=112)
+            assert code_text(await lamp.ask(coap.GET, "/.well-known/core")) == "2.05"
+            stranger = await ProtectedNode.connect(port, LAMP)
+            stranger.send_raw(kept[0])
+            while not await gateway.store.readings("lamp", 9):
+                pass
+            own = lamp.transport.get_extra_info("sockname")[1]
+            assert f":{own}" in repr(gateway._sessions.get("lamp").peer)
+            stranger.close()
+
+    run(case())
+
+
 def test_node_that_goes_back_to_its_old_keys_is_spoken_to_under_them(tmp_path):
     async def case():
         async with street(tmp_path, ("lamp", LAMP)) as (gateway, _, lamp):
