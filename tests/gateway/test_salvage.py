@@ -9,12 +9,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from gateway import ledger, store_aside, store_database
-from gateway.ledger import Statement
+from gateway import store_aside, store_database
 from gateway.migrations import MIGRATIONS
 from gateway.rows import CommandState, Lane, PackResult
 from gateway.store import StoreError
-from gateway.store_pages import Pages
 from protocol.number import Decimal
 from simulator.disk import PAGE_BYTES, Disk, Trouble, cut, overwrite
 from tests.gateway.open_store import COMMAND, NODE, run
@@ -169,64 +167,6 @@ def test_lost_readings_are_named_and_welcome_again(path):
     assert f"{min(lost)}-{max(lost)}" in report
 
 
-def lose_the_oldest(path):
-    """Lose the page of the oldest readings, and the index that could name them."""
-    root = page_of(path, "readings") // PAGE_BYTES + 1
-    leaf = next(Pages(path.read_bytes(), {}).children(root))
-    overwrite(path, (leaf - 1) * PAGE_BYTES, bytes(PAGE_BYTES))
-    zero(path, "sqlite_autoindex_readings_1")
-
-
-async def deliver_and_delete(store, up_to_id):
-    for lane in Lane:
-        await store.advance("city", lane, up_to_id)
-    assert await store.delete_delivered(["city"], 1 << 60, 1000) == up_to_id
-
-
-@pytest.mark.parametrize("oldest", [1, None], ids=["journal", "no journal"])
-def test_oldest_readings_are_welcome_again_though_nobody_can_name_them(tmp_path, oldest):
-    """Those with the lowest numbers came late, after some that are delivered and deleted."""
-    path = tmp_path / "store.db"
-    statement = oldest and Statement("lamp", 1, TIME_MS, oldest=oldest)
-
-    async def scenario(store):
-        for numbers in (range(21, 41), range(1, 21), range(41, 401)):
-            await store.commit_pack([row(number) for number in numbers], True, statement)
-        await deliver_and_delete(store, 20)
-
-    async def again(store):
-        here = set((await look(store))[0])
-        lost = sorted(set(range(1, 401)) - set(range(21, 41)) - here)
-        return lost, await store.commit_pack([row(number) for number in lost], urgent=True)
-
-    run(path, scenario)
-    lose_the_oldest(path)
-    lost, result = run(path, again)
-    assert len(lost) > 40 and lost[:20] == list(range(1, 21))
-    assert result == PackResult(len(lost), 0)
-
-
-@pytest.mark.parametrize("are_cursors_lost", [False, True])
-def test_what_a_node_holds_no_more_is_noted_as_far_as_it_is_lost(path, are_cursors_lost):
-    """Without cursors nobody knows what was delivered: nothing that was counts as damaged."""
-    async def scenario(store):
-        await deliver_and_delete(store, 40)
-        await store.commit_pack([], True, Statement("lamp", 1, TIME_MS, oldest=401))
-
-    async def damaged(store):
-        first_here = (await look(store))[0][0]
-        [boot] = await store.boots("lamp")
-        return first_here, [(gap.first, gap.last) for gap, _ in boot.gaps
-                            if gap.reason == ledger.DAMAGED]
-
-    run(path, scenario)
-    lose_the_oldest(path)
-    if are_cursors_lost:
-        zero(path, "cursors")
-    first_here, gaps = run(path, damaged)
-    assert first_here > 60 and gaps == ([] if are_cursors_lost else [(41, first_here - 1)])
-
-
 def test_new_readings_never_get_the_ids_of_lost_ones(path):
     lose_a_leaf(path)
 
@@ -256,29 +196,6 @@ def test_damaged_cursor_means_delivering_again_and_never_skipping(path):
 
     assert run(path, cursor) == 0
     assert run(path, look) == EVERYTHING
-
-
-def test_reading_is_no_delivered_one_where_one_of_several_cursors_is_lost(path):
-    async def deliver(store):
-        await store.advance("city", Lane.MEASUREMENT, 400)
-        await store.advance("city", Lane.URGENT, 400)
-        await store.advance("file", Lane.MEASUREMENT, 10)
-        await store.advance("file", Lane.URGENT, 400)
-
-    run(path, deliver)
-    lose_a_leaf(path)
-    page = page_of(path, "cursors")
-    overwrite(path, page, bytes(8))
-    # A lane that is 1 takes no byte of its own.
-    overwrite(path, path.read_bytes().index(b"file\x0a", page, page + PAGE_BYTES), b"fool")
-
-    async def scenario(store):
-        here = len((await look(store))[0])
-        [boot] = await store.boots("lamp")
-        return here, sum(gap.last - gap.first + 1 for gap, _ in boot.gaps)
-
-    here, noted = run(path, scenario)
-    assert here < 400 and noted == 400 - here
 
 
 def test_command_that_may_have_been_sent_is_not_repeated(path):
