@@ -111,7 +111,7 @@ class Contexts:
         return [
             ContextRow(each.endpoint, each.kid, each.id_context, each.state, each.created_ms,
                        each.used_ms)
-            for node in nodes for each in (node.current, node.trial) if each is not None
+            for node in nodes for each in node.all
         ]
 
     def credentials_of_node(self, endpoint: str) -> Credentials:
@@ -202,12 +202,12 @@ class Contexts:
         node = self._existing(endpoint)
         # Before it is durable: a store that fails must not keep anybody in.
         node.current.state = ContextState.REVOKED
-        trial, node.trial, node.active = node.trial, None, node.current
+        gone = [each.serial for each in node.all[1:]]
+        node.trial, node.spares, node.active = None, [], node.current
         for listener in self._listeners:
             listener(endpoint)
         await self._change(
-            states=[(node.current.serial, ContextState.REVOKED)],
-            deleted=[] if trial is None else [trial.serial])
+            states=[(node.current.serial, ContextState.REVOKED)], deleted=gone)
 
     async def rotate(self, endpoint: str) -> None:
         """Have a node get a new secret; return once that is durable here.
@@ -241,9 +241,7 @@ class Contexts:
         A trial before it is dropped. Raises ContextError, StoreError.
         """
         node = self._existing(endpoint)
-        if node.active is not node.current and node.active.state is ContextState.RESTORED:
-            # Both were restored, and this is the one that the node has.
-            node.current, node.trial = node.trial, node.current
+        node.choose()
         row = self._new_row(endpoint, new, ContextState.TRIAL)
         dropped = [] if node.trial is None else [node.trial.serial]
         # At once: an answer under it meanwhile would make it the node's only one.
@@ -273,10 +271,11 @@ class Contexts:
         node = self._by_endpoint.get(endpoint)
         if node is None or node.trial is not proven:
             return
-        old, node.current, node.trial = node.current, node.trial, None
-        node.current.state = ContextState.CURRENT
-        node.active = node.current
-        self._durability.forget(old)
+        gone = [each for each in node.all if each is not proven]
+        node.current, node.trial, node.spares, node.active = proven, None, [], proven
+        proven.state = ContextState.CURRENT
+        for each in gone:
+            self._durability.forget(each)
         self.counters["trials confirmed"] += 1
         if endpoint in self.rotations:
             self.rotations[endpoint] = DONE
@@ -284,7 +283,8 @@ class Contexts:
             # Whoever has the backup has its secret, too: it gets another one at once.
             self._tell_rotation(endpoint)
         await self._change(
-            states=[(node.current.serial, ContextState.CURRENT)], deleted=[old.serial])
+            states=[(proven.serial, ContextState.CURRENT)],
+            deleted=[each.serial for each in gone])
 
     async def settle(self, context: SecurityContext, version: int) -> None:
         """Return once the window's first `version` changes are durable. Raises StoreError."""
@@ -361,13 +361,7 @@ class Contexts:
         if node is None:
             node = self._by_kid[context.kid] = NodeKeys(context.endpoint, context.kid)
             self._by_endpoint[context.endpoint] = node
-        if node.current is not None:
-            node.trial = context
-            if context.used_ms and context.state is ContextState.TRIAL:
-                node.active = context
-        else:
-            node.current = context
-        node.active = node.active or node.current
+        node.place(context)
 
     def _drop_trial(self, node: NodeKeys) -> None:
         self._durability.forget(node.trial)

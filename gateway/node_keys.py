@@ -23,13 +23,17 @@ class ContextRow:
 
 
 class NodeKeys:
-    """The contexts of one node; `active` is the one that it used last."""
+    """The contexts of one node; `active` is the one that it used last.
+
+    `spares` were restored beside `current`: which of them the node has, its next proof tells.
+    """
 
     def __init__(self, endpoint: str, kid: bytes) -> None:
         self.endpoint = endpoint
         self.kid = kid
         self.current: SecurityContext | None = None
         self.trial: SecurityContext | None = None
+        self.spares: list[SecurityContext] = []
         self.active: SecurityContext | None = None
 
     @property
@@ -46,8 +50,31 @@ class NodeKeys:
     @property
     def contexts(self) -> list[SecurityContext]:
         """Return its contexts, the one in use first."""
-        found = [each for each in (self.current, self.trial) if each is not None]
-        return found[::-1] if self.active is self.trial else found
+        return sorted(self.all, key=lambda each: each is not self.active)
+
+    @property
+    def all(self) -> list[SecurityContext]:
+        """Return its contexts, that in force first."""
+        found = (self.current, self.trial, *self.spares)
+        return [each for each in found if each is not None]
+
+    def place(self, context: SecurityContext) -> None:
+        """Take one more context; the oldest comes first."""
+        if self.current is None:
+            self.current = context
+        elif context.state is ContextState.RESTORED:
+            self.spares.append(context)
+        else:
+            self.trial = context
+            if context.used_ms and context.state is ContextState.TRIAL:
+                self.active = context
+        self.active = self.active or self.current
+
+    def choose(self) -> None:
+        """Put the restored context that the node used last in force."""
+        if self.active in self.spares:
+            self.spares[self.spares.index(self.active)] = self.current
+            self.current = self.active
 
     def is_newest(self, context: SecurityContext, number: int) -> bool:
         """Return whether the node has sent nothing after its request `number` under `context`.

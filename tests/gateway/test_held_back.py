@@ -1,8 +1,11 @@
 """What somebody recorded or held back on its way, and sends when it does most harm."""
 
 import contextlib
+from dataclasses import replace
 
+from gateway.rows import ContextState, Numbers
 from protocol import coap_message as coap
+from tests.gateway.oscore_keys import credentials_of_node
 from tests.gateway.protected_node import ProtectedNode
 from tests.gateway.service_street import until
 from tests.gateway.test_coap_security import LAMP, PACK, code_text, counted, run, street
@@ -117,3 +120,39 @@ def test_recorded_request_under_restored_keys_does_not_end_the_trial_a_node_is_o
             lamp.close()
 
     run(case())
+
+
+def test_none_of_two_restored_contexts_is_given_up_before_the_node_has_proved_which_it_has(
+    tmp_path,
+):
+    async def case():
+        async with street(tmp_path) as (gateway, port):
+            await restored(gateway)
+            # A backup that was made in the middle of a rotation has both.
+            new = credentials_of_node(1, secret=9)
+            row = replace(
+                gateway.contexts._new_row("lamp", new, ContextState.RESTORED), numbers=Numbers())
+            await gateway.store.change_contexts(saved=[row])
+        async with street(tmp_path) as (gateway, port):
+            assert states(gateway) == ["restored", "restored"]
+            await gateway._rotations.expire()
+            stranger = await ProtectedNode.connect(port, LAMP, 100)
+            await renewed(stranger)  # a recording, of before the rotation
+            assert states(gateway) == ["restored", "trial", "restored"]
+            gateway._context._security._renewals._answered_s.clear()
+            lamp = await ProtectedNode.connect(port, new, 500)
+            id_context = await renewed(lamp)
+            assert states(gateway) == ["restored", "trial", "restored"]
+            lamp.use(new.renewed(id_context), lamp.sequence)
+            assert code_text(await lamp.register(links=b"</3/0>")) == "2.01"
+            lamp.answer(await lamp.asked_for("/3/0"), coap.CONTENT, FACTS, 112)
+            await until(lambda: counted_confirmed(gateway) == 1)
+            assert states(gateway)[0] == "current" and "restored" not in states(gateway)
+            stranger.close()
+            lamp.close()
+
+    run(case())
+
+
+def counted_confirmed(gateway):
+    return gateway.contexts.counters["trials confirmed"]
