@@ -3,6 +3,7 @@ growth, and nothing damaged keeps a good message out."""
 
 import gc
 import sys
+from collections import deque
 from random import Random
 
 from protocol import coap_message as coap
@@ -20,6 +21,7 @@ STEP_MS = 200
 REPORT_EVERY = 10
 GROWTH_MAX = 1.02
 COUNTERS_MAX = 40
+RECORDED_MAX = 200
 MANUFACTURER = [((3, 0, 0), "Faubourg")]
 PATHS = ((b"3", b"0", b"0"), (b"3416", b"0", b"4"), (b"42802", b"0", b"0"), (b"0", b"0"))
 
@@ -58,8 +60,8 @@ class Fuzzed:
         path = random.choice(PATHS)
         options = [(coap.URI_PATH, each) for each in path] + [(coap.CONTENT_FORMAT, b"")]
         if code in (coap.GET, coap.FETCH) and random.random() < 0.2:
-            # Outer FETCH: the end of an observation that there is not.
-            options.insert(0, (coap.OBSERVE, b"\x01"))
+            # The begin of an observation, or the end of one that there is not: outer FETCH.
+            options.insert(0, (coap.OBSERVE, random.choice((b"", b"\x01"))))
         payload = random.randbytes(random.randrange(40))
         inner = Message(random.choice((coap.CON, coap.NON)), code, number & 0xFFFF,
                         number.to_bytes(4, "big"), options, payload)
@@ -106,6 +108,7 @@ BOUNDS = {"asked": coap_security.ASKED_MAX, "received": coap_security.RECEIVED_M
 
 def test_node_takes_nothing_that_was_not_sent_and_all_that_was():
     random, fuzzed, blocks, kept_out = Random(1), Fuzzed(new_street()), [], 0
+    recorded = deque(maxlen=RECORDED_MAX)
     current = fuzzed.node.keys.current
     for number in range(MESSAGES):
         fuzzed.street.now_ms += STEP_MS
@@ -113,11 +116,15 @@ def test_node_takes_nothing_that_was_not_sent_and_all_that_was():
         heard = fuzzed.hear(mutated(datagram, number), datagram)
         assert heard in ([], [asked]), f"message {number}: {heard} for {asked}"
         kept_out += not heard
+        recorded.append(datagram)
+        again = random.choice(recorded)
+        assert fuzzed.hear(mutated(again, number), again) == [], f"message {number}: {again}"
         fuzzed.node.datagrams_to_send()
         if number % REPORT_EVERY == 0:
             for answer in fuzzed.answers(number):
                 heard = fuzzed.hear(mutated(answer, number), answer)
                 assert heard in ([], [coap.CHANGED], [coap.CREATED]), f"message {number}: {heard}"
+                recorded.append(answer)
             fuzzed.settle()
         if number in (MESSAGES // 2, MESSAGES - 1):
             gc.collect()
