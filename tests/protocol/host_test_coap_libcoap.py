@@ -51,16 +51,17 @@ async def running_client(server, path, *arguments):
         await process.wait()
 
 
-def asking(scenario):
+def asking(scenario, options=(), message_layer=None):
     """Run `scenario(client, address)` with our endpoint as client of coap-server."""
     coap_server = program("coap-server")
 
     async def run():
         port = free_port()
         process = await asyncio.create_subprocess_exec(
-            coap_server, "-A", "127.0.0.1", "-p", str(port), "-d", "10",
+            coap_server, "-A", "127.0.0.1", "-p", str(port), "-d", "10", *options,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
-        client = await UdpPeer.open(ObservingEndpoint(os.urandom))
+        endpoint = ObservingEndpoint(os.urandom, message_layer=message_layer)
+        client = await UdpPeer.open(endpoint)
         try:
             await asyncio.wait_for(answers_ping(port), LIMIT_S)
             await asyncio.wait_for(scenario(client, ("127.0.0.1", port)), LIMIT_S)
