@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from gateway import backup, restoration
-from gateway.api_requests import Wrong
+from gateway.api_requests import Wrong, json_object
 from gateway.audit import Deed
 from gateway.vault import VaultError
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from gateway.service import Gateway
 
 
-ACTION = "backup"
+# What `faubourg keys list` looks for in the audit log: a backup counts once it is kept.
+KEPT = "keep backup"
 
 
 class BackupApi:
@@ -30,23 +31,33 @@ class BackupApi:
         self._making = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the route; it gives the gateway's key away, as the whole of what it keeps."""
-        return [web.post("/v1/backup", self._backup)]
+        """Return the routes; the first gives away the gateway's key and all else it keeps."""
+        return [web.post("/v1/backup", self._backup), web.post("/v1/backup/kept", self._kept)]
 
     async def _backup(self, request: web.Request) -> web.StreamResponse:
         if self._making.locked():
             raise Wrong(409, "another backup is being made")
         async with self._making:
+            await self._begin(request, Deed("backup"))
             # Before the copy: what is made from now on may not be in it ('faubourg keys list').
-            await self._begin(request, Deed(ACTION))
+            made_ms = self._gateway.clock.unix_ms()
             data = Path(self._gateway.settings.gateway.data)
             copy = data / (backup.STORE + restoration.COPY)
             try:
                 await self._gateway.store.copy_to(str(copy))
                 contents = await asyncio.to_thread(self._contents)
-                return await _sent(request, backup.archive(contents, copy))
+                return await _sent(request, made_ms, backup.archive(contents, copy))
             finally:
                 copy.unlink(missing_ok=True)
+
+    async def _kept(self, request: web.Request) -> web.Response:
+        """Note that the backup of a moment is whole in somebody's file."""
+        made_ms = json_object(await request.read()).get("made_ms")
+        is_time = isinstance(made_ms, int) and not isinstance(made_ms, bool)
+        if not is_time or not 0 <= made_ms <= self._gateway.clock.unix_ms():
+            raise Wrong(400, "made_ms: a time in the past, in Unix milliseconds")
+        await self._begin(request, Deed(KEPT, value=str(made_ms)))
+        return web.json_response({})
 
     def _contents(self) -> backup.Contents:
         gateway = self._gateway
@@ -58,8 +69,9 @@ class BackupApi:
             raise Wrong(503, str(error)) from error
 
 
-async def _sent(request: web.Request, pieces) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "application/x-tar"})
+async def _sent(request: web.Request, made_ms: int, pieces) -> web.StreamResponse:
+    response = web.StreamResponse(
+        headers={"Content-Type": "application/x-tar", backup.MADE_HEADER: str(made_ms)})
     await response.prepare(request)
     try:
         while piece := await asyncio.to_thread(next, pieces, b""):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from gateway import exported_keys
-from gateway.api_backup import ACTION as BACKUP
+from gateway.api_backup import KEPT
 from gateway.api_requests import Wrong, json_object
 from gateway.audit import Deed
 from gateway.contexts import ContextError, ContextRow, Contexts, VaultError
@@ -70,10 +70,10 @@ class KeysApi:
              for row in self._contexts.rows()])
 
     async def _backed_up_ms(self) -> int:
-        """Return when the newest backup was begun, as far as the audit log goes back."""
+        """Return when the newest backup that is kept was made, as far as the audit log goes."""
         found = await self._gateway.audit.rows(None, AUDIT_SEARCHED)
-        return max((row.time_ms for row in found
-                    if row.action == BACKUP and row.result == "done"), default=0)
+        return max((int(row.value) for row in found
+                    if row.action == KEPT and row.result == "done"), default=0)
 
     def _view(self, row: ContextRow) -> dict[str, Any]:
         return {"endpoint": row.endpoint, "kid": row.kid.hex(), "state": row.state.value,

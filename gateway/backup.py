@@ -15,6 +15,8 @@ import msgspec
 
 from gateway.sealed_file import SealedFileError
 
+# Says, over HTTP, since when what is made may not be in the archive (Unix ms).
+MADE_HEADER = "Faubourg-Made-Ms"
 FORMAT = 1
 MANIFEST, SETTINGS, KEY, STORE = "backup.json", "gateway.toml", "keys.key", "faubourg.db"
 _MEMBERS = (MANIFEST, SETTINGS, KEY, STORE)

@@ -193,6 +193,7 @@ class Contexts:
         await self._store.change_contexts(saved=rows, deleted=replaced)
         for row in rows:
             self._forget(row.endpoint)
+            self.rotations.pop(row.endpoint, None)
             self._place(self._fresh(row))
         wanted = {row.endpoint for row in rows}
         return [row for row in self.rows() if row.endpoint in wanted]

@@ -1,12 +1,15 @@
 """A whole gateway in one file under a passphrase, and a new gateway out of it."""
 
 import contextlib
+import os
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import click
 
 from gateway import private_file, restoration, sealed_file
+from gateway.backup import MADE_HEADER
 from gateway.cli.connection import ApiError, api_client, settings_path
 from gateway.cli.passphrase import known_passphrase, new_passphrase, passphrase_option
 from gateway.cli.screen import json_option, local_time, print_json
@@ -40,9 +43,10 @@ def backup(
     faubourg backup /media/usb/quai-monge.backup
     faubourg backup today.backup --passphrase-file /etc/faubourg/backup.passphrase
     """
+    _check_place(file)
     passphrase = new_passphrase(passphrase_file)
     try:
-        with _pieces(key_file) as (pieces, is_running):
+        with _pieces(key_file) as (pieces, made_ms):
             size = _write(file, pieces, passphrase)
     except FileExistsError:
         raise click.UsageError(f"{file} is there already; no backup is replaced") from None
@@ -50,6 +54,9 @@ def backup(
         raise click.UsageError(str(error)) from error
     except (OSError, *REFUSALS) as error:
         raise ApiError(str(error)) from error
+    is_running = made_ms is not None
+    if is_running:
+        _tell_kept(made_ms)
     if as_json:
         print_json({"file": file, "bytes": size, "is_running": is_running})
     else:
@@ -57,25 +64,37 @@ def backup(
                    "under the passphrase")
 
 
-@contextlib.contextmanager
-def _pieces(key_file: str | None) -> Iterator[tuple[Iterable[bytes], bool]]:
-    """Give the archive, and whether a running gateway made it."""
-    answer = api_client().chunks("backup", body={})
+def _check_place(file: str) -> None:
+    """Refuse a place where no backup can be written before the gateway makes one."""
+    path = Path(file)
+    if os.path.lexists(path):
+        raise click.UsageError(f"{file} is there already; no backup is replaced")
+    if not path.parent.is_dir():
+        raise click.UsageError(f"{path.parent} is no folder")
+
+
+def _tell_kept(made_ms: int) -> None:
+    """Let the gateway know that the backup is safe: 'faubourg keys list' counts no other."""
     try:
-        first = next(answer, b"")
+        api_client().post("backup", "kept", body={"made_ms": made_ms})
+    except ApiError as error:
+        click.echo(f"the backup is good, but 'faubourg keys list' will not know of it: {error}",
+                   err=True)
+
+
+@contextlib.contextmanager
+def _pieces(key_file: str | None) -> Iterator[tuple[Iterable[bytes], int | None]]:
+    """Give the archive, and when a running gateway made it (Unix ms); None: none runs."""
+    try:
+        made_ms, pieces = api_client().download("backup", body={}, header=MADE_HEADER)
     except ApiError as error:
         options = click.get_current_context().find_root().obj
         if error.status is not None or options["socket"]:
             raise
         with restoration.stopped(settings_path(), _now_ms(), key_file) as pieces:
-            yield pieces, False
+            yield pieces, None
         return
-    yield _joined(first, answer), True
-
-
-def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
+    yield pieces, int(made_ms)
 
 
 def _write(file: str, pieces: Iterable[bytes], passphrase: str) -> int:

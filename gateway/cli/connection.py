@@ -53,19 +53,16 @@ class ApiClient:
     def delete(self, *segments: str) -> Any:
         return self._json("DELETE", segments, "", None)
 
-    def chunks(
-        self, *segments: str, query: str = "", body: dict[str, Any] | None = None
-    ) -> Iterator[bytes]:
-        """Yield an answer that is no JSON, as it comes; ApiError where it breaks off.
+    def chunks(self, *segments: str, query: str = "") -> Iterator[bytes]:
+        """Yield an answer that is no JSON, as it comes; ApiError where it breaks off."""
+        return _pieces(self._open("GET", segments, query, None))
 
-        With a `body` it is asked for by POST.
-        """
-        response = self._open("GET" if body is None else "POST", segments, query, body)
-        try:
-            while piece := response.read(CHUNK_BYTES):
-                yield piece
-        except (OSError, http.client.HTTPException) as error:
-            raise ApiError(GONE_AWAY) from error
+    def download(
+        self, *segments: str, body: dict[str, Any], header: str
+    ) -> tuple[str | None, Iterator[bytes]]:
+        """Return `header` of the answer to a POST, and what follows as `chunks` gives it."""
+        response = self._open("POST", segments, "", body)
+        return response.headers[header], _pieces(response)
 
     def lines(self, *segments: str, query: str = "") -> Iterator[dict[str, Any]]:
         """Yield the objects of an endless JSON lines answer; blank lines keep it alive.
@@ -112,6 +109,14 @@ class ApiClient:
     def _unreachable(self, error: OSError) -> str:
         return (f"no gateway answers on {self._socket_path} ({error.strerror or error}). Is it "
                 "running? Start it with 'faubourg run', or name its socket with --socket.")
+
+
+def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    try:
+        while piece := response.read(CHUNK_BYTES):
+            yield piece
+    except (OSError, http.client.HTTPException) as error:
+        raise ApiError(GONE_AWAY) from error
 
 
 @contextmanager

@@ -146,8 +146,8 @@ def test_every_route_has_the_role_that_is_written_here():
         "/v1/commands/{id}", "/v1/buffer", "/v1/buffer/readings", "/v1/buffer/verify",
         "/v1/buffer/ledger/{node}", "/v1/buffer/export"}
     assert {(way, path) for way, path in routes if is_local(way, path)} == {
-        ("POST", "/v1/backup"), ("POST", "/v1/keys"), ("POST", "/v1/keys/export"),
-        ("GET", "/v1/tokens"), ("POST", "/v1/tokens"),
+        ("POST", "/v1/backup"), ("POST", "/v1/backup/kept"), ("POST", "/v1/keys"),
+        ("POST", "/v1/keys/export"), ("GET", "/v1/tokens"), ("POST", "/v1/tokens"),
         ("DELETE", "/v1/tokens/{name}")}
 
 

@@ -161,6 +161,20 @@ def test_list_says_whose_keys_are_in_no_backup(tmp_path, passphrase):
     assert "In no backup" not in third.stdout
 
 
+def test_backup_that_was_not_kept_is_none(tmp_path, passphrase):
+    (tmp_path / "taken").write_bytes(b"")
+    _, taken, nowhere, full, rows, words = calls(
+        tmp_path / "g", ("keys", "add", LAMP, "--out", tmp_path / "1"),
+        ("backup", tmp_path / "taken", "--passphrase-file", passphrase),
+        ("backup", tmp_path / "none/b", "--passphrase-file", passphrase),
+        ("backup", "/proc/version.backup", "--passphrase-file", passphrase),
+        ("keys", "list", "--json"), ("keys", "list"))[0:]
+    assert taken.exit_code == nowhere.exit_code == 2 and full.exit_code == 1
+    assert "is there already" in taken.stderr and "no folder" in nowhere.stderr
+    assert not json.loads(rows.stdout)[0]["in_backup"]
+    assert "In no backup: the keys of 1 node " in words.stdout
+
+
 def exported(tmp_path, passphrase, *nodes):
     """Two nodes with keys at gateway `a`, and an export of them."""
     lines = [("keys", "add", LAMP, "--out", tmp_path / "lamp"),
