@@ -8,6 +8,8 @@ from gateway import sequence_ranges
 from gateway.uplinks import topics
 from tests.gateway.mosquitto import City
 
+OF_THE_PACK = ("bn", "bver", "id")
+
 
 class Subscriber(City):
     """A paho client (MQTT 5) that keeps every message of the gateway."""
@@ -46,11 +48,15 @@ class Subscriber(City):
 
 
 def keyed(pack, identity):
-    """Return (key, record) of each record of a SenML pack, by the pack's idempotency key."""
+    """Return (key, record) of each record of a SenML pack, by the pack's idempotency key.
+
+    Without what the first record says of the pack: another time it may be cut elsewhere.
+    """
     boot, _, ranges = identity.rpartition(":")
     numbers = sequence_ranges.expand(sequence_ranges.parse(ranges))
     assert len(numbers) == len(pack)
-    return [((pack[0]["bn"], boot, number), record) for number, record in zip(numbers, pack)]
+    records = [{field: each[field] for field in each if field not in OF_THE_PACK} for each in pack]
+    return [((pack[0]["bn"], boot, number), record) for number, record in zip(numbers, records)]
 
 
 def file_readings(gateway):
