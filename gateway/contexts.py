@@ -105,6 +105,10 @@ class Contexts:
         node = self._by_endpoint.get(endpoint)
         return None if node is None or node.is_revoked else node
 
+    def is_revoked(self, endpoint: str) -> bool:
+        """Return whether a node's keys were revoked."""
+        return endpoint in self._by_endpoint and self._by_endpoint[endpoint].is_revoked
+
     def rows(self) -> list[ContextRow]:
         """Return every context, by endpoint name; without secrets."""
         nodes = sorted(self._by_kid.values(), key=lambda node: node.endpoint)

@@ -20,7 +20,7 @@ from gateway.coap_context import CoapContext
 from gateway.coap_server import GatewayResource
 from gateway.coap_transport import DatagramTransport, Peer
 from gateway.command_runner import CommandRunner
-from gateway.commands import Commands, Request
+from gateway.commands import CommandRefused, Commands, Request
 from gateway.composition import (
     StartError,
     StateReports,
@@ -244,6 +244,8 @@ class Gateway:
 
     async def submit(self, request: Request) -> CommandRow:
         """Queue a command, and send it if its node listens. Raises CommandRefused, StoreError."""
+        if self.contexts is not None and self.contexts.is_revoked(request.endpoint):
+            raise CommandRefused(f"the keys of {request.endpoint} are revoked")
         row = await self.runner.submit(request)
         session = self._sessions.get(row.endpoint)
         if session is not None:

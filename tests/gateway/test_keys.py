@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from gateway import api, exported_keys, private_file, sealed_file
 from gateway.cli import main
+from gateway.commands import CommandRefused, Request
 from gateway.composition import StartError
 from gateway.exported_keys import ExportedKeys
 from gateway.sealed_file import SealedFileError
@@ -130,6 +131,19 @@ def test_revoked_node_stays_named_until_it_is_added_again(tmp_path):
     assert again.exit_code == 0, again.output
     assert [each["state"] for each in json.loads(fresh.stdout)] == ["current"]
     assert (tmp_path / "1").read_bytes() != (tmp_path / "2").read_bytes()
+
+
+def test_command_for_a_node_whose_keys_are_revoked_is_refused_and_does_not_wait(tmp_path):
+    async def scenario():
+        async with running(tmp_path, security="oscore") as (gateway, _):
+            await gateway.contexts.add(LAMP, credentials_of_node(1))
+            before = await gateway.submit(Request("1", LAMP, "resume"))
+            await gateway.contexts.revoke(LAMP)
+            with pytest.raises(CommandRefused, match="revoked"):
+                await gateway.submit(Request("2", LAMP, "resume"))
+            return before.state.name, len(await gateway.commands(True))
+
+    assert run(scenario()) == ("QUEUED", 1)
 
 
 def test_unknown_node_and_ambiguous_ending_are_told_in_words(tmp_path):
