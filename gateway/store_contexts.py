@@ -64,6 +64,7 @@ class ContextRecords:
         """Return once what goes along with every write is durable (`Store.accompany`)."""
         await self._write(lambda connection: None)
 
+    # Store, of which this class is a part, has the file and does these two.
     async def _write(
         self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None
     ) -> T:

@@ -80,6 +80,7 @@ class Records:
         """Return the newest `limit` entries of the audit log, newest first."""
         return await self._read(store_audit.recent, endpoint, limit)
 
+    # Store, of which this class is a part, has the file and does these two.
     async def _write(
         self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None
     ) -> T:

@@ -22,7 +22,7 @@ from tests.micropython.process import (
     MicroPythonWorker,
     import_order,
 )
-from tests.summary import pytest_terminal_summary  # noqa: F401
+from tests.summary import pytest_terminal_summary  # noqa: F401 - a hook that pytest finds here
 
 PORTABLE_AREAS = (ROOT / "tests/protocol", ROOT / "tests/firmware")
 

@@ -123,8 +123,8 @@ def test_held_acknowledgement_leaves_when_it_is_sent_and_repetitions_count_once(
     async def case():
         async with serving() as (context, _):
             node = await Scripted.listen()
-            hold = lambda message: message.acknowledgement.hold()  # noqa: E731
-            token, arrived = await observing(context, node, hold)
+            token, arrived = await observing(
+                context, node, lambda message: message.acknowledgement.hold())
             for _ in range(3):
                 node.send(notification(7, token, 9, b"held"))
             while context.counters["duplicates"] < 2:

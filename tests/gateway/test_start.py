@@ -1,7 +1,6 @@
 """What stands in the way of a start is told in one line, with the exit code for systemd."""
 
 import errno
-import os
 import socket
 import subprocess
 import sys
@@ -82,7 +81,6 @@ def test_foreign_address_does_not_ask_about_another_gateway(tmp_path):
     assert "another gateway" not in shown.stderr
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
 def test_output_that_cannot_be_written_ends_with_one_line():
     with open("/dev/full", "w") as full:
         shown = subprocess.run([FAUBOURG, "--help"], stdout=full, stderr=subprocess.PIPE,

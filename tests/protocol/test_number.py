@@ -31,7 +31,7 @@ def test_decimals_of_one_value_are_equal_and_hash_alike():
 def test_a_whole_decimal_equals_the_integer_but_never_a_boolean():
     assert Decimal(20, -1) == 2
     assert hash(Decimal(20, -1)) == hash(2)
-    assert Decimal(1, 0) != True  # noqa: E712
+    assert Decimal(1, 0) != True  # noqa: E712 - the comparison itself is tried
 
 
 def test_scaled_rounds_half_to_even_on_both_sides_of_zero():
