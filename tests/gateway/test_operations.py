@@ -1,12 +1,15 @@
 """Operations at clients of aiocoap's making: formats, refusals, silence."""
 
 import asyncio
+import socket
 
 import pytest
 from aiocoap import CHANGED, CONTENT, CREATED, DELETED, Message, resource
 
 from gateway.operations import ASLEEP, NO_ANSWER, UNKNOWN_NODE, Operation, OperationFailed
-from protocol import senml, tlv
+from protocol import coap_message, senml, tlv
+from protocol.coap_message import CON, CONTENT_FORMAT, POST, URI_PATH, URI_QUERY
+from protocol.coap_message import Message as CoapMessage
 from protocol.number import Decimal
 from protocol.object_table import type_of
 from protocol.senml import Record
@@ -262,17 +265,30 @@ def test_unknown_sleeping_and_silent_nodes_are_told_apart(tmp_path):
     run(case())
 
 
+async def register_in_silence(port, endpoint):
+    """A node that registers and then answers nothing; its port stays taken while it lives.
+
+    A port given back is soon another's, who answers with a Reset.
+    """
+    node = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    node.setblocking(False)
+    node.connect(("127.0.0.1", port))
+    options = [(URI_PATH, b"rd"), (CONTENT_FORMAT, b"\x28")]
+    options += [(URI_QUERY, text) for text in (b"ep=" + endpoint, b"lt=60", b"lwm2m=1.1")]
+    node.send(coap_message.encode(CoapMessage(CON, POST, 1, b"", options, b"</9/0>")))
+    answer = coap_message.decode(await asyncio.get_running_loop().sock_recv(node, 2048))
+    assert answer.code == CREATED
+    return node
+
+
 def test_silent_nodes_hold_up_nobody(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            for number in range(60):
-                async with client(port) as node:
-                    await node.register(f"dead{number}", links=b"</9/0>")
+            names = [f"silent{number}" for number in range(60)]
+            silent = [await register_in_silence(port, name.encode()) for name in names]
             waiting = [
-                asyncio.ensure_future(
-                    gateway.operate(f"dead{number}", Operation("read", (3,), timeout_s=90))
-                )
-                for number in range(60)
+                asyncio.ensure_future(gateway.operate(name, Operation("read", (3,), timeout_s=90)))
+                for name in names
             ]
             async with client(port, {("3", "0", "0"): Fixed(b"ACME", 0)}) as node:
                 await node.register(links=b"</9/0>")
@@ -281,5 +297,7 @@ def test_silent_nodes_hold_up_nobody(tmp_path):
             for each in waiting:
                 each.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
+            for each in silent:
+                each.close()
 
     run(case())
