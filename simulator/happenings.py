@@ -1,0 +1,212 @@
+"""What happens in a simulated run: the one stream that trace, account, checks and report read.
+
+Times are whole microseconds of the run's own time, 0 at its start. A node is named by its
+endpoint, a gateway by its id; `Address` is (host, port) as the network has it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.fault import Fault
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramSent:
+    """Given to the network, whatever becomes of it."""
+
+    time_us: int
+    sender: Address
+    receiver: Address
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramDropped:
+    """Lost: `reason` is "loss", "partition", "mtu", "queue" or "nobody" (no one listens there)."""
+
+    time_us: int
+    sender: Address
+    receiver: Address
+    data: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramArrived:
+    """Handed to its receiver; a doubled one arrives twice."""
+
+    time_us: int
+    sender: Address
+    receiver: Address
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBooted:
+    """A node runs from now on; `cause` as `board.reset_cause`."""
+
+    time_us: int
+    endpoint: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStopped:
+    """A node stands still; what was not on its flash is lost."""
+
+    time_us: int
+    endpoint: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSaid:
+    """An event of the firmware: those of `firmware.node.Node.next_event()`."""
+
+    time_us: int
+    endpoint: str
+    event: Any
+
+
+@dataclass(frozen=True, slots=True)
+class LightSet:
+    """A luminaire gives `permille` of its light from now on; 0 without mains."""
+
+    time_us: int
+    endpoint: str
+    permille: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStarted:
+    """A gateway listens."""
+
+    time_us: int
+    gateway: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEnded:
+    """A gateway is gone; `cause` is "stop", "kill" or "power cut"."""
+
+    time_us: int
+    gateway: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSynced:
+    """A gateway's disk has `size` more bytes of `file` for good; `digest` stands for them."""
+
+    time_us: int
+    gateway: str
+    file: str
+    size: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePublished:
+    """The broker took a message from a gateway and answered with `reason` (MQTT 5, 2.4)."""
+
+    time_us: int
+    gateway: str
+    topic: str
+    payload: bytes
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingDelivered:
+    """The city committed a reading, once for each time that it came.
+
+    `lane` is "alarms" or "readings"; `content` as `account.content_of` has it.
+    """
+
+    time_us: int
+    gateway: str
+    endpoint: str
+    boot: int
+    sequence: int
+    lane: str
+    path: str
+    content: str
+    taken_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandGiven:
+    """The city asked a gateway for something at a node; `command` is its id."""
+
+    time_us: int
+    gateway: str
+    endpoint: str
+    command: str
+    operation: str
+    path: str
+    value: Any
+    expires_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAnswered:
+    """The city heard what became of a command: "done", "failed", "expired", "unknown"..."""
+
+    time_us: int
+    gateway: str
+    endpoint: str
+    command: str
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultBegan:
+    """A fault of the plan is there."""
+
+    time_us: int
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEnded:
+    """A fault of the plan is over: what it took away is there again."""
+
+    time_us: int
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class TruthChanged:
+    """The world has changed: `place` is an endpoint, a circuit or the place's name.
+
+    `quantity` is one of "occupied" (a bay: its number follows a dot), "fire", "emptied", "knock",
+    "mains" (of a circuit, 1 or 0), "sun" (1 risen, 0 set).
+    """
+
+    time_us: int
+    place: str
+    quantity: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """How it stands, every so often: numbers by name, for plots and for bounds."""
+
+    time_us: int
+    values: dict[str, float]
+
+
+Happening = (
+    DatagramSent | DatagramDropped | DatagramArrived | NodeBooted | NodeStopped | NodeSaid
+    | LightSet | GatewayStarted | GatewayEnded | StoreSynced | MessagePublished
+    | ReadingDelivered | CommandGiven | CommandAnswered | FaultBegan | FaultEnded
+    | TruthChanged | Sampled
+)
+
+Tell = Callable[[Happening], None]
+"""What every part of a run is given to say what happens."""
