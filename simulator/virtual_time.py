@@ -1,8 +1,8 @@
 """An asyncio event loop in virtual time: when nothing is ready, its clock jumps to the next timer.
 
 Nothing in it waits, and nothing runs in a thread: work for an executor is done at once, in the
-loop's own thread, and its result arrives `delay_s` of virtual time later. The order of everything
-is the order in which it was asked for, so equal programs run equally.
+loop's own thread, and its result arrives `delay_s` of virtual time later. Equal programs run in
+equal order.
 """
 
 import asyncio
