@@ -1,0 +1,92 @@
+"""One access link: what becomes of each datagram that crosses it, drawn from its own generator."""
+
+import math
+import random
+
+from simulator.link_profiles import LinkProfile
+
+UP, DOWN = range(2)
+HEADERS_BYTES = 28
+"""IPv4 and UDP headers, RFC 791 and RFC 768."""
+
+
+class Link:
+    """The state of a link; times are whole microseconds, and never go back.
+
+    Faults (a share of added loss) draw from a generator of their own: a plan without them
+    loses the same datagrams to the link itself.
+    """
+
+    def __init__(self, profile: LinkProfile, seed: int, host: str) -> None:
+        self._random = random.Random(f"{seed}/link/{host}")
+        self._fault_random = random.Random(f"{seed}/loss/{host}")
+        self._is_in_burst = False
+        self._looked_us = 0
+        self._free_us = [0, 0]
+        self._last_us = [0, 0]
+        self.set_profile(profile)
+        self.cuts = 0
+        self.added_loss = 0.0
+
+    def set_profile(self, profile: LinkProfile) -> None:
+        """Behave as `profile` from now on; what is under way is not called back."""
+        self.profile = profile
+        self._is_in_burst = False
+        self._burst_share = self._forget_us = 0.0
+        if profile.clear_s is not None:
+            both_s = profile.burst_s + profile.clear_s
+            self._burst_share = profile.burst_s / both_s
+            self._forget_us = profile.burst_s * profile.clear_s / both_s * 1e6
+
+    def cross(self, length: int, direction: int, now_us: int) -> str | tuple[int, ...]:
+        """Return when a datagram of `length` bytes comes out, or why it does not.
+
+        One that is doubled comes out twice. Reasons are those of `happenings.DatagramDropped`.
+        """
+        if self.cuts:
+            return "partition"
+        profile = self.profile
+        size = length + HEADERS_BYTES
+        if size > profile.mtu_bytes:
+            return "mtu"
+        left_us = now_us
+        if profile.bit_per_s is not None:
+            waiting_us = max(0, self._free_us[direction] - now_us)
+            if waiting_us * profile.bit_per_s / 8e6 > profile.queue_bytes:
+                return "queue"
+            left_us += waiting_us + round(size * 8e6 / profile.bit_per_s)
+            self._free_us[direction] = left_us
+        if self._is_lost(now_us):
+            return "loss"
+        arrival_us = self._arrival_us(left_us, direction)
+        if profile.doubled and self._random.random() < profile.doubled:
+            return (arrival_us, self._arrival_us(left_us, direction))
+        return (arrival_us,)
+
+    def _is_lost(self, now_us: int) -> bool:
+        if self.added_loss and self._fault_random.random() < self.added_loss:
+            return True
+        loss = self.profile.loss
+        if self._burst_share and self._look_for_burst(now_us):
+            loss = self.profile.burst_loss
+        return loss > 0 and self._random.random() < loss
+
+    def _look_for_burst(self, now_us: int) -> bool:
+        """Draw whether there is a burst now, given what there was when it was last looked."""
+        memory = math.exp((self._looked_us - now_us) / self._forget_us)
+        self._looked_us = now_us
+        likely = self._burst_share + (self._is_in_burst - self._burst_share) * memory
+        self._is_in_burst = self._random.random() < likely
+        return self._is_in_burst
+
+    def _arrival_us(self, left_us: int, direction: int) -> int:
+        profile = self.profile
+        delay_ms = profile.delay_ms
+        if profile.jitter_ms:
+            delay_ms += self._random.expovariate(1 / profile.jitter_ms)
+        arrival_us = left_us + round(delay_ms * 1000)
+        if profile.held_back and self._random.random() < profile.held_back:
+            return arrival_us + round(profile.held_back_ms * 1000)
+        # A link is a queue: what takes longer keeps back what comes behind it.
+        self._last_us[direction] = max(self._last_us[direction], arrival_us)
+        return self._last_us[direction]
