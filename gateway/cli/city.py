@@ -2,9 +2,9 @@
 
 import asyncio
 import signal
-import sqlite3
 import sys
 from collections import Counter
+from functools import partial
 from random import SystemRandom
 
 import click
@@ -40,12 +40,13 @@ def city(into: str, gateway: str | None, ca: str, as_json: bool, **broker) -> No
     faubourg city --mqtt mqtts://broker.example.org --username city --password-file city.password
     sqlite3 city.db 'SELECT endpoint, path, value FROM readings ORDER BY arrival DESC LIMIT 9'
     """
+    from gateway.city import TableError
     from gateway.settings import SettingsError, mqtt
 
     kind, _, path = into.partition(":")
     if kind != "sqlite" or not path:
         raise click.UsageError(f'--into {into}: this release writes SQLite only; allowed is '
-                               f'"sqlite:FILE". For other databases copy gateway/city.py.')
+                               f'"sqlite:FILE". For other databases copy gateway/city*.py.')
     try:
         table = {key: value for key, value in broker.items() if value != ""}
         settings = mqtt({**table, **({"tls": {"ca": ca}} if ca else {})}, "mqtt")
@@ -53,7 +54,7 @@ def city(into: str, gateway: str | None, ca: str, as_json: bool, **broker) -> No
         raise click.UsageError(str(error)) from error
     try:
         counters = asyncio.run(_run(settings, path, gateway))
-    except (sqlite3.Error, OSError) as error:
+    except (TableError, OSError) as error:
         click.echo(f"faubourg: {path} cannot be used: {error}", err=True)
         click.get_current_context().exit(1)
     if sys.stderr.isatty():
@@ -66,8 +67,10 @@ def city(into: str, gateway: str | None, ca: str, as_json: bool, **broker) -> No
 
 async def _run(settings, path: str, gateway: str | None) -> Counter[str]:
     from gateway.city import City
+    from gateway.city_rows import Rows
 
-    consumer = City(settings, path, _Screen().show, SystemRandom().random, gateway)
+    table, show = partial(Rows, path), _Screen().show
+    consumer = City(settings, table, show, SystemRandom().random, gateway)
     consuming = asyncio.ensure_future(consumer.run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, consuming.cancel)

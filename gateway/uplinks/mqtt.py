@@ -16,10 +16,12 @@ from gateway.rows import CommandRow
 from gateway.settings import MqttUplink as MqttSettings
 from gateway.store import Store, StoreError
 from gateway.uplinks import mqtt_commands, topics
-from gateway.uplinks.mqtt_client import (
+from gateway.uplinks.mqtt_connection import (
     QOS_0_WAITING_MAX,
+    RECEIVE_MAXIMUM,
+    Connect,
+    Connection,
     Delivery,
-    MqttConnection,
     MqttError,
     Publication,
     SubscriptionRefused,
@@ -39,7 +41,6 @@ CLOSE_TIMEOUT_S = 2.0
 
 log = logging.getLogger(__name__)
 
-Connect = Callable[[MqttSettings, str, Publication], Awaitable[MqttConnection]]
 OnCommand = Callable[[Request], Awaitable[CommandRow]]
 
 
@@ -75,7 +76,7 @@ class MqttUplink:
         self._has_results = asyncio.Event()
         self._has_states = asyncio.Event()
         self._node_states: dict[str, str] = {}
-        self._connection: MqttConnection | None = None
+        self._connection: Connection | None = None
         self._state = "closed"
 
     @property
@@ -106,8 +107,9 @@ class MqttUplink:
                 if not is_resuming:
                     self._readings.forget()
                     await self._pump.open()
+                will = self._gateway_state("offline")
                 self._connection = await self._connect(
-                    self._settings, self._client_id(), self._gateway_state("offline")
+                    self._settings, self._client_id(), will, RECEIVE_MAXIMUM
                 )
                 failures = 0
                 self._pump.troubles.end()
@@ -140,7 +142,7 @@ class MqttUplink:
         await asyncio.wait([farewell], timeout=CLOSE_TIMEOUT_S)
         await connection.close()
 
-    async def _serve(self, connection: MqttConnection) -> None:
+    async def _serve(self, connection: Connection) -> None:
         """Serve one connection until it is lost: raises MqttError, or StoreError."""
         self._state = "subscribing"
         self._commands = asyncio.Queue()
@@ -158,25 +160,27 @@ class MqttUplink:
         )
         tasks = [asyncio.ensure_future(work) for work in works]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # In their order: of two that end together, always the same one says why.
+            for task in tasks:
+                if task.done():
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._pump.save()
 
-    async def _raise_when_lost(self, connection: MqttConnection) -> None:
+    async def _raise_when_lost(self, connection: Connection) -> None:
         raise MqttError(await asyncio.shield(connection.lost))
 
-    async def _send_readings(self, connection: MqttConnection) -> None:
+    async def _send_readings(self, connection: Connection) -> None:
         if self._settings.ack == "application":
             # Before the first message, or its acknowledgement would find nobody.
             await self._subscribe(connection, topics.of_acknowledgements(self._gateway_id))
         await self._readings.run()
 
-    async def _take_deliveries(self, connection: MqttConnection) -> None:
+    async def _take_deliveries(self, connection: Connection) -> None:
         """Take what comes in; an acknowledgement never waits behind a command."""
         acknowledgements = topics.of_acknowledgements(self._gateway_id)
         while True:
@@ -187,7 +191,7 @@ class MqttUplink:
             elif delivery.qos or self._commands.qsize() < QOS_0_WAITING_MAX:
                 self._commands.put_nowait(delivery)
 
-    async def _take_commands(self, connection: MqttConnection) -> None:
+    async def _take_commands(self, connection: Connection) -> None:
         await self._subscribe(connection, topics.filter_of(self._gateway_id, topics.COMMANDS))
         self._state = "connected"
         while True:
@@ -203,7 +207,7 @@ class MqttUplink:
                 await connection.publish(answer)
             connection.acknowledge(delivery)
 
-    async def _subscribe(self, connection: MqttConnection, topic_filter: str) -> None:
+    async def _subscribe(self, connection: Connection, topic_filter: str) -> None:
         while True:
             try:
                 await connection.subscribe(topic_filter)
@@ -243,7 +247,7 @@ class MqttUplink:
                 log.error("uplink %s: command not stored: %s", self._pump.name, error)
                 await asyncio.sleep(STORE_RETRY_S)
 
-    async def _send_results(self, connection: MqttConnection) -> None:
+    async def _send_results(self, connection: Connection) -> None:
         failures = 0
         while True:
             await self._has_results.wait()
@@ -264,7 +268,7 @@ class MqttUplink:
                 self._pump.counters["results unrouted"] += reason == NO_SUBSCRIBERS
                 await self._store.mark_reported(row.id)
 
-    async def _send_states(self, connection: MqttConnection) -> None:
+    async def _send_states(self, connection: Connection) -> None:
         while True:
             await self._has_states.wait()
             self._has_states.clear()

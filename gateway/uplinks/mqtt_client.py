@@ -10,7 +10,6 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
@@ -21,65 +20,26 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.settings import MqttUplink as MqttSettings
+from gateway.uplinks.mqtt_connection import (
+    QOS_0_WAITING_MAX,
+    RECEIVE_MAXIMUM,
+    Delivery,
+    MqttError,
+    Publication,
+    SubscriptionRefused,
+)
 from gateway.uplinks.mqtt_properties import PublishProperties
 
 CONNECT_TIMEOUT_S = 20
 HOUSEKEEPING_S = 1.0
-# What the broker may send us unacknowledged; more waits at the broker.
-RECEIVE_MAXIMUM = 20
-# Of QoS 0 the broker sends as much as it gets; what exceeds this is lost, as QoS 0 may be.
-QOS_0_WAITING_MAX = 100
 RECEIVE_MAXIMUM_DEFAULT = 65_535
 # MQTT 5 section 3.1.2.11.4: without a Maximum Packet Size only the protocol's own limit counts.
 PACKET_LENGTH_DEFAULT = 268_435_460
-# Of a PUBLISH: fixed header, lengths of topic and properties, packet id, property identifiers.
-HEAD_LENGTH_MAX = 24
 GRANTED_MAX = 2
 
 
-class MqttError(Exception):
-    """The connection cannot be made, or is lost."""
-
-
-class SubscriptionRefused(MqttError):
-    """The broker does not let us subscribe; the connection goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """A message to publish with QoS 1."""
-
-    topic: str
-    payload: bytes
-    user_properties: tuple[tuple[str, str], ...] = ()
-    correlation: bytes | None = None
-    content_type: str | None = None
-    is_retained: bool = False
-
-    @property
-    def length_max(self) -> int:
-        """Return how long its packet may at most become, in bytes (MQTT 5 section 3.3)."""
-        texts = [self.topic, self.content_type or ""]
-        texts += [text for pair in self.user_properties for text in pair]
-        length = sum(len(text.encode()) for text in texts) + len(self.correlation or b"")
-        return HEAD_LENGTH_MAX + 5 * len(self.user_properties) + length + len(self.payload)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message that came in; it counts as unread until `acknowledge` is called with it."""
-
-    mid: int
-    topic: str
-    payload: bytes
-    response_topic: str | None
-    correlation: bytes | None
-    qos: int = 1
-    user_properties: tuple[tuple[str, str], ...] = ()
-
-
 class MqttConnection:
-    """One connection, as `connect` returns it."""
+    """One connection, as `connect` returns it: a `mqtt_connection.Connection`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

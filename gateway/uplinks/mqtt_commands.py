@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.commands import CommandForbidden, CommandRefused, Request
 from gateway.rows import CommandRow, CommandState
 from gateway.uplinks import topics
-from gateway.uplinks.mqtt_client import Delivery, Publication
+from gateway.uplinks.mqtt_connection import Delivery, Publication
 from protocol.errors import DecodeError
 from protocol.number import from_text
 

@@ -17,7 +17,7 @@ from gateway.coap_log import PeerLog
 from gateway.settings import MqttUplink as MqttSettings
 from gateway.uplinks import mqtt_acks, topics
 from gateway.uplinks.lane_window import LaneWindow
-from gateway.uplinks.mqtt_client import MqttConnection, MqttError, Publication
+from gateway.uplinks.mqtt_connection import Connection, MqttError, Publication
 from gateway.uplinks.pump import Pump, backoff_s
 from gateway.uplinks.senml_pack import Pack
 from gateway.uplinks.under_way import Sent, UnderWay
@@ -65,7 +65,7 @@ class ReadingSender:
         self._waits_for_consumer = settings.ack == "application"
         self._ack_timeout_ms = settings.ack_timeout_s * 1000
         self._under_way = UnderWay()
-        self._connection: MqttConnection | None = None
+        self._connection: Connection | None = None
         self._credit = 0.0
         self._credit_ms = 0
 
@@ -78,7 +78,7 @@ class ReadingSender:
         """Forget what is under way: the pump reads it anew."""
         self._under_way.clear()
 
-    def begin(self, connection: MqttConnection) -> None:
+    def begin(self, connection: Connection) -> None:
         """Begin anew on a connection; what comes now may be answered, whatever was refused."""
         self._connection = connection
         self._under_way.resume(self._now_ms())
@@ -176,7 +176,7 @@ class ReadingSender:
         future.add_done_callback(lambda done: self._outcome(connection, sent, done))
 
     def _outcome(
-        self, connection: MqttConnection, sent: Sent, done: "asyncio.Future[int]"
+        self, connection: Connection, sent: Sent, done: "asyncio.Future[int]"
     ) -> None:
         """Take the PUBACK of a message."""
         if done.cancelled() or done.exception() is not None or connection is not self._connection:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import city
-from gateway.uplinks.mqtt_client import Delivery
+from gateway.city_messages import MALFORMED, acknowledgements, key_of, rows_of
+from gateway.city_rows import Rows
+from gateway.uplinks.mqtt_connection import Delivery
 from protocol.number import Decimal
 from tests.gateway.city_process import PROGRAM, CityProcess
 from tests.gateway.mosquitto import Broker, City
@@ -39,7 +40,7 @@ def message(payload=PACK, key="7:1-2", topic=READINGS):
 def kept(tmp_path, *messages):
     """Return (rows of `query`...) and the counters after `messages` in one commit."""
     counters = Counter()
-    rows = city.Rows(str(tmp_path / "city.db"), counters)
+    rows = Rows(str(tmp_path / "city.db"), counters)
     rows.commit(messages)
     rows.close()
     return CityProcess(tmp_path, "").rows, counters
@@ -88,15 +89,15 @@ def test_message_that_is_no_pack_is_kept_whole_and_costs_its_neighbours_nothing(
     rows, counters = kept(tmp_path, message(key="6:1-2"), wrong, message(key="8:1-2"))
     assert [each[3] for each in rows(ALL)] == [6, 6, 8, 8]
     ((topic, key, payload, reason),) = rows(REFUSED)
-    assert (topic, key, payload) == (wrong.topic, city.key_of(wrong), wrong.payload) and reason
+    assert (topic, key, payload) == (wrong.topic, key_of(wrong), wrong.payload) and reason
     assert counters["refused"] == 1
 
 
 @given(st.binary(max_size=80), st.text(max_size=20))
 def test_any_message_gives_rows_or_one_of_the_expected_errors(payload, key):
     try:
-        city.rows_of(message(payload, key), 0)
-    except city.MALFORMED:
+        rows_of(message(payload, key), 0)
+    except MALFORMED:
         return
 
 
@@ -104,7 +105,7 @@ def test_acknowledgements_name_each_gateway_s_nodes_and_keys():
     other = "faubourg/v1/other/bin/alarms"
     messages = [message(), message(key="8:1", topic=other), message(key=None), message(key="7:3")]
     published = {
-        each.topic: json.loads(each.payload)["acks"] for each in city.acknowledgements(messages)
+        each.topic: json.loads(each.payload)["acks"] for each in acknowledgements(messages)
     }
     assert published == {
         "faubourg/v1/gw%2F1/ack": [

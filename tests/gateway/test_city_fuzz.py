@@ -6,7 +6,7 @@ import random
 from gateway.city_door import CityDoor
 from gateway.commands import CommandRefused
 from gateway.uplinks import mqtt_commands, topics
-from gateway.uplinks.mqtt_client import Delivery
+from gateway.uplinks.mqtt_connection import Delivery
 from tests.full_size import is_full_size
 from tests.gateway.coap_street import run
 from tests.gateway.service_street import running

@@ -3,7 +3,7 @@
 import asyncio
 
 from gateway.composition import UplinkBuilder
-from gateway.uplinks.mqtt_client import MqttError
+from gateway.uplinks.mqtt_connection import MqttError
 from tests.gateway.service_street import running
 
 UPLINK = '[uplink.city]\ntype = "mqtt"\nurl = "mqtt://127.0.0.1:1"\n'
