@@ -72,6 +72,34 @@ class NodeSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeObeyed:
+    """A node carried out a Write or an Execute with success, once for each time, whoever asked.
+
+    `operation` is "write" or "execute"; one of these for each resource, `path` as "/3416/0/1".
+    `value` is what was written, or an Execute's arguments as text.
+    """
+
+    time_us: int
+    endpoint: str
+    operation: str
+    path: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSeen:
+    """What stands on the flash of a node that has stopped, or at the end of the run.
+
+    `held` are ranges (boot, first sequence, last sequence) in order. Records of which the node
+    said nothing any more (its power went as they were written) are told as taken before.
+    """
+
+    time_us: int
+    endpoint: str
+    held: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LightSet:
     """A luminaire gives `permille` of its light from now on; 0 without mains."""
 
@@ -95,6 +123,60 @@ class GatewayEnded:
     time_us: int
     gateway: str
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSeen:
+    """What a gateway's store holds, each time that it has started and at the end of the run.
+
+    `stored` are ranges (endpoint, boot, first sequence, last sequence) in order; `explained`
+    those of its gap ledger that have a reason, which stands behind them.
+    """
+
+    time_us: int
+    gateway: str
+    stored: tuple[tuple[str, int, int, int], ...]
+    explained: tuple[tuple[str, int, int, int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysChanged:
+    """A gateway has made a new secret for a node: its own numbers under it begin anew."""
+
+    time_us: int
+    gateway: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationBegan:
+    """Somebody at a gateway watches a resource of a node from now on, until it is told ended."""
+
+    time_us: int
+    gateway: str
+    endpoint: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationEnded:
+    """Nobody watches it any more."""
+
+    time_us: int
+    gateway: str
+    endpoint: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValueObserved:
+    """Who watches a resource heard its value; `content` as `account.content_of` has it."""
+
+    time_us: int
+    gateway: str
+    endpoint: str
+    path: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +221,11 @@ class ReadingDelivered:
 
 @dataclass(frozen=True, slots=True)
 class CommandGiven:
-    """The city asked a gateway for something at a node; `command` is its id."""
+    """The city asked a gateway for something at a node; `command` is its id.
+
+    `operation` is "dim", "resume", "write" or "execute". The `value` of a dim is (level, seconds),
+    seconds None where it says no length; its `path` is "".
+    """
 
     time_us: int
     gateway: str
@@ -184,7 +270,8 @@ class TruthChanged:
     """The world has changed: `place` is an endpoint, a circuit or the place's name.
 
     `quantity` is one of "occupied" (a bay: its number follows a dot), "fire", "emptied", "knock",
-    "mains" (of a circuit, 1 or 0), "sun" (1 risen, 0 set).
+    "mains" (of a circuit, 1 or 0), "sun" (1 risen, 0 set). What "sun" and "mains" are at the
+    start is told at the start.
     """
 
     time_us: int
@@ -203,7 +290,9 @@ class Sampled:
 
 Happening = (
     DatagramSent | DatagramDropped | DatagramArrived | NodeBooted | NodeStopped | NodeSaid
-    | LightSet | GatewayStarted | GatewayEnded | StoreSynced | MessagePublished
+    | NodeObeyed | JournalSeen | LightSet | GatewayStarted | GatewayEnded | StoreSeen
+    | KeysChanged | ObservationBegan | ObservationEnded | ValueObserved | StoreSynced
+    | MessagePublished
     | ReadingDelivered | CommandGiven | CommandAnswered | FaultBegan | FaultEnded
     | TruthChanged | Sampled
 )
