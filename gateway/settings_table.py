@@ -1,6 +1,6 @@
 """Converts a TOML table to a frozen struct, key by key, so that an error can name the key."""
 
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -23,7 +23,8 @@ def convert(table: object, kind: type[S], key: str) -> S:
     """Return the struct `kind` that `table` holds; `key` is its dotted name."""
     if not isinstance(table, dict):
         raise SettingsError.of(key, table, f"allowed is a table [{key}]")
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    # A key may be a word of Python ("for"): the struct's field then has another name.
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for name, value in table.items():
         if name not in fields:
             remark = "no such key; allowed are " + ", ".join(fields)
@@ -31,7 +32,7 @@ def convert(table: object, kind: type[S], key: str) -> S:
     values = {}
     for name, field in fields.items():
         if name in table:
-            values[name] = _value(table[name], field.type, joined(key, name))
+            values[field.name] = _value(table[name], field.type, joined(key, name))
         elif field.required:
             allowed = allowed_by(field.type)
             raise SettingsError(f"{joined(key, name)} is missing: allowed is {allowed}")
@@ -49,13 +50,25 @@ def allowed_by(kind: Any) -> str:
 
 
 def _value(value: object, kind: Any, key: str) -> Any:
+    if get_origin(kind) is tuple and _is_struct(get_args(kind)[0]):
+        return _tables(value, get_args(kind)[0], key)
     for part in (kind, *get_args(kind)):
-        if isinstance(part, type) and issubclass(part, msgspec.Struct):
+        if _is_struct(part):
             return convert(value, part, key)
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise SettingsError.of(key, value, "allowed is " + allowed_by(kind)) from error
+
+
+def _tables(values: object, kind: type[S], key: str) -> tuple[S, ...]:
+    if not isinstance(values, list):
+        raise SettingsError.of(key, values, f"allowed are tables [[{key}]]")
+    return tuple(convert(value, kind, f"{key}[{number}]") for number, value in enumerate(values))
+
+
+def _is_struct(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _described(info: inspect.Type) -> str:
@@ -66,6 +79,10 @@ def _described(info: inspect.Type) -> str:
         return " or ".join(f'"{value}"' for value in info.values)
     if isinstance(info, inspect.IntType):
         return f"a whole number from {info.ge} to {info.le}"
+    if isinstance(info, inspect.FloatType):
+        return f"a number from {info.ge} to {info.le}"
+    if isinstance(info, inspect.BoolType):
+        return "true or false"
     if isinstance(info, (inspect.StructType, inspect.UnionType, inspect.DictType)):
         return "a table"
     return "text"
