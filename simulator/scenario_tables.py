@@ -88,7 +88,7 @@ class Network(_Table):
 class World(_Table):
     """`[world]`: the weather and how lively it is; 1 is what the model calls usual."""
 
-    weather: Literal["clear", "mixed", "overcast"] = "mixed"
+    weather: Literal["clear", "changing", "overcast"] = "changing"
     traffic: Factor = 1.0
     arrivals: Factor = 1.0
     waste: Factor = 1.0

@@ -1,6 +1,7 @@
 """Who can be hit: the nodes, gateways and circuits of a fleet, by the names that faults use."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from simulator.fault import Place
@@ -13,11 +14,16 @@ CITY = "city"
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The names of what a scenario of so many nodes consists of, each in a fixed order."""
+    """The names of what a scenario of so many nodes consists of, each in a fixed order.
+
+    `members` are the nodes of each street and circuit, `feeds` the circuits of each street.
+    """
 
     nodes: tuple[str, ...]
     gateways: tuple[str, ...]
     circuits: tuple[str, ...]
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    feeds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def of(self, place: Place, pattern: str) -> tuple[str, ...]:
         """Return who at `place` has a name that `pattern` fits; "all" fits everybody."""
@@ -25,6 +31,9 @@ class Targets:
             Place.NODE: self.nodes, Place.GATEWAY: self.gateways, Place.CITY: (CITY,),
             Place.LINK: self.nodes, Place.MAINS: self.circuits,
         }[place]
+        groups = self.feeds if place is Place.MAINS else self.members
+        if pattern in groups:
+            return groups[pattern]
         if place is Place.LINK and pattern.startswith("gateway"):
             everybody = self.gateways
         if pattern == "all":
