@@ -72,6 +72,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if timeout_s > 0:
             self._now_s = max(self._now_s, self._scheduled[0].when())
 
+    def skip_to(self, when_s: float) -> bool:
+        """Go to `when_s` without the loop, if it has nothing to do until then; tell whether."""
+        if self._ready or self._stopping or (
+                self._scheduled and self._scheduled[0].when() <= when_s):
+            return False
+        self._now_s = max(self._now_s, when_s)
+        return True
+
     def run_in_executor(
         self, executor: Executor | None, function: Callable[..., T], *arguments: Any
     ) -> "asyncio.Future[T]":
