@@ -6,7 +6,11 @@ Time, timers and the network are given, so that a driver serves virtual time as 
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from firmware import journal_record
+from firmware.journal import ReadingTaken
 from firmware.node import Node
+from protocol.errors import ProtocolError
+from simulator.halted import Halted
 
 
 class Timers(Protocol):
@@ -20,7 +24,11 @@ class Timers(Protocol):
 
 
 class NodeDriver:
-    """One node on one board; `make_node()` builds it anew after each reset of the board."""
+    """One node on one board; `make_node()` builds it anew after each reset of the board.
+
+    Halted, which a store raises that cuts the power (`simulator.flash`), and may be raised by the
+    board's reset(), ends the node where it stands: its datagrams are lost, its events told.
+    """
 
     def __init__(self, make_node: Callable[[], Node], timers: Timers,
                  send: Callable[[bytes, Any], None], on_event: Callable[[Any], None]) -> None:
@@ -35,9 +43,12 @@ class NodeDriver:
     def power_on(self) -> None:
         """Boot the node now."""
         self._booted_ms = self._timers.now_ms()
-        self.node = self._make_node()
-        self.node.start(0)
-        self._settle()
+        try:
+            self.node = self._make_node()
+            self.node.start(0)
+            self._settle()
+        except Halted as halted:
+            self._halt(halted)
 
     def power_off(self) -> None:
         """Take the power away: nothing is said, all that is not in the store is lost."""
@@ -46,15 +57,23 @@ class NodeDriver:
         self._timer = self.node = None
 
     def receive_datagram(self, datagram: bytes, peer: Any) -> None:
-        if self.node is not None:
+        if self.node is None:
+            return
+        try:
             self.node.receive_datagram(datagram, peer, self.uptime_ms())
             self._settle()
+        except Halted as halted:
+            self._halt(halted)
 
     def shutdown(self) -> None:
         """Let the node de-register."""
-        if self.node is not None:
+        if self.node is None:
+            return
+        try:
             self.node.shutdown(self.uptime_ms())
             self._settle()
+        except Halted as halted:
+            self._halt(halted)
 
     def uptime_ms(self) -> int:
         """Return the node's own uptime."""
@@ -62,17 +81,37 @@ class NodeDriver:
 
     def _tick(self) -> None:
         self._timer = None
-        if self.node is not None:
+        if self.node is None:
+            return
+        try:
             self.node.handle_timeout(self.uptime_ms())
             self._settle()
+        except Halted as halted:
+            self._halt(halted)
+
+    def _halt(self, halted: Halted) -> None:
+        """Be off amid a call; tell what was so by then."""
+        node = self.node
+        self.power_off()
+        self._tell_events(node)
+        for event in _taken_in(halted.appended):
+            self._on_event(event)
+        if halted.then is not None:
+            halted.then()
+
+    def _tell_events(self, node: Node | None) -> None:
+        while node is not None and (event := node.next_event()) is not None:
+            self._on_event(event)
 
     def _settle(self) -> None:
         """Carry away datagrams and events, and set the timer anew."""
         node = self.node
+        if node is None:
+            # A reset amid the call, and the power went while it booted.
+            return
         for datagram, peer in node.datagrams_to_send():
             self._send(datagram, peer)
-        while (event := node.next_event()) is not None:
-            self._on_event(event)
+        self._tell_events(node)
         # An event may have reset the board, which puts another node in place.
         if self.node is not node:
             return
@@ -81,3 +120,16 @@ class NodeDriver:
         due_ms = node.next_timeout_ms()
         self._timer = None if due_ms is None else self._timers.call_at_ms(
             self._booted_ms + due_ms, self._tick)
+
+
+def _taken_in(appended: bytes) -> list[ReadingTaken]:
+    """Return the readings of a whole record, which the node's next boot finds as its own."""
+    try:
+        return [
+            ReadingTaken(reading.boot, reading.sequence, reading.path, reading.value,
+                         reading.uptime_ms)
+            for record in journal_record.scan(appended) if record
+            for reading in journal_record.readings(appended, record)
+            if reading.sequence is not None]
+    except (ProtocolError, TypeError, ValueError):
+        return []
