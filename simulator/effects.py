@@ -72,6 +72,8 @@ class Network(Protocol):
     def partition(self, addresses: Iterable[Address], is_cut: bool) -> None: ...
     def loss(self, addresses: Iterable[Address], share: float) -> None: ...
     def rebind(self, address: Address) -> Address: ...
+    def record(self, addresses: Iterable[Address]) -> None: ...
+    def replay(self, addresses: Iterable[Address], count: int) -> None: ...
 
 
 class World(Protocol):
@@ -97,6 +99,11 @@ class Effects:
         self._active: dict[tuple[str, str], Active] = {}
         self._off: set[str] = set()
         self._armed: dict[int, set[str]] = {}  # who has not been cut yet, by the fault's number
+
+    def prepare(self, fault: Fault, hit: tuple[str, ...]) -> None:
+        """Do what must be done when the run begins: an attacker records what he will replay."""
+        if fault.kind is FaultKind.REPLAY:
+            self._network.record([self._address(name) for name in hit])
 
     def begin(self, number: int, fault: Fault, hit: tuple[str, ...],
               on_end: Callable[[], None]) -> bool:
@@ -235,6 +242,10 @@ class Effects:
         if active and fault is not None:
             self._network.rebind(self._nodes[name].address)
 
+    def _replay(self, name: str, active: Active, fault: Fault | None) -> None:
+        if active and fault is not None:
+            self._network.replay([self._address(name)], int(fault.amount))
+
     def _mains(self, circuit: str, active: Active, _: Fault | None) -> None:
         self._turn(circuit, bool(active),
                    lambda: self._world.set_mains(circuit, False),
@@ -280,6 +291,7 @@ _EFFECTS: dict[FaultKind, Callable[[Effects, str, Active, Fault | None], None]] 
     FaultKind.PARTITION: Effects._cut,
     FaultKind.LOSS: Effects._loss,
     FaultKind.ADDRESS_CHANGE: Effects._rebind,
+    FaultKind.REPLAY: Effects._replay,
     FaultKind.BLACKOUT: Effects._mains,
     FaultKind.MAINS_DIP: Effects._mains,
 }

@@ -39,6 +39,7 @@ class FaultKind(StrEnum):
     PARTITION = "partition"
     LOSS = "loss"  # share of the datagrams
     ADDRESS_CHANGE = "address change"
+    REPLAY = "replayed datagrams"  # of the last that came there, recorded by somebody
     # In the street
     BLACKOUT = "blackout"
     MAINS_DIP = "mains dip"
@@ -110,6 +111,7 @@ FACTS = {
     FaultKind.PARTITION: Facts(Place.LINK, True),
     FaultKind.LOSS: Facts(Place.LINK, True, 0, 1, 0.3),
     FaultKind.ADDRESS_CHANGE: Facts(Place.NODE),
+    FaultKind.REPLAY: Facts(Place.LINK, False, 1, 64, 20),
     FaultKind.BLACKOUT: Facts(Place.MAINS, True),
     FaultKind.MAINS_DIP: Facts(Place.MAINS, True),
 }

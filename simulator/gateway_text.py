@@ -22,6 +22,8 @@ def settings_text(scenario: Scenario, number: int, listen: str = "127.0.0.1:5683
     document: dict[str, Any] = {
         "gateway": {"id": gateway_id(number), "listen": listen, "data": "data",
                     "security": scenario.fleet.security, "time": "ntp"},
+        # As in the field: no two gateways of a city give a node the same id.
+        "keys": {"id_prefix": f"{number:04x}"},
         "uplink": {UPLINK: {"type": "mqtt", "url": BROKER_URL, "ack": scenario.back_end.ack}},
     }
     return "\n".join(_table(_merged(document, scenario.gateway), ())) + "\n"

@@ -34,6 +34,7 @@ class Injector:
         """Set a timer for each fault: they are relative to the loop's time 0."""
         for number, fault, hit in self._hits:
             if hit:
+                self._effects.prepare(fault, hit)
                 self._loop.call_at(fault.at_s, self._begin, number, fault, hit)
         self._loop.call_at(self._quiet_from_s, self.finish)
 

@@ -149,8 +149,8 @@ class Checks(_Table):
     quiet: Length = "30m"
     registered_again_s: Annotated[int, Meta(ge=1, le=864_000)] = 900
     registrations_per_s_max: Annotated[int, Meta(ge=1, le=100_000)] = 100
-    lamp_dark_s_max: Annotated[int, Meta(ge=1, le=864_000)] = 1800
-    lamp_lit_by_day_s_max: Annotated[int, Meta(ge=1, le=864_000)] = 1800
+    lamp_dark_s_max: Annotated[int, Meta(ge=1, le=864_000)] = 3600
+    lamp_lit_by_day_s_max: Annotated[int, Meta(ge=1, le=864_000)] = 3600
     alarm_s_max: Annotated[int, Meta(ge=1, le=864_000)] = 120
     reading_time_error_s_max: Annotated[int, Meta(ge=1, le=864_000)] = 5
     command_answer_s_max: Annotated[int, Meta(ge=1, le=864_000)] = 300

@@ -180,6 +180,12 @@ def test_a_power_cut_that_never_came_is_called_off_before_the_quiet_time():
     assert told[-1] == FaultEnded(12_600_000_000, fault)
 
 
+def test_who_replays_datagrams_records_them_from_the_start():
+    calls = calls_of(Fault(10.0, FaultKind.REPLAY, "lamp 1", 0.0, 20))
+    assert calls == [(0.0, "net", "record", [("lamp 1", 5683)]),
+                     (10.0, "net", "replay", [("lamp 1", 5683)], 20)]
+
+
 def test_a_worn_flash_that_fills_is_both():
     calls = calls_of(Fault(10.0, FaultKind.FLASH_WORN, "lamp 1", 100.0, 0.2),
                      Fault(20.0, FaultKind.FLASH_FULL, "lamp 1", 10.0))

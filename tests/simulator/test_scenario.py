@@ -76,7 +76,7 @@ ORDER = "[[command]]\nnode = 'lamp 1'\n"
 
 @pytest.mark.parametrize(("text", "said"), [
     ("[world]\nwether = 1\n", "bad.toml: world.wether = 1: no such key; allowed are weather,"),
-    ("[world]\nweather = 'wet'\n", 'world.weather = "wet": allowed is "clear" or'),
+    ("[world]\nweather = 'wet'\n", 'world.weather = "wet": allowed is "'),
     ("[world]\narrivals = -1\n", "world.arrivals = -1: allowed is a number from 0 to 100"),
     ("[fleet]\nlamps = 0\nbins = 0\nparking = 0\n", "fleet.lamps = 0"),
     ("[fleet.lamp]\nfade_s = 1\n", "fleet.lamp = {'fade_s': 1}: fade_s is not a setting"),
