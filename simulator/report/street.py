@@ -1,0 +1,126 @@
+"""The nodes of a run as its report names them, and what was wrong around a moment."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+from simulator.fault import Fault, FaultKind
+from simulator.record import FaultRecord, NodeRecord, Outage, Record
+from simulator.report import words
+from simulator.report.moments import Moments
+
+# What ended so long before a moment may still be its reason.
+AFTERMATH_US = 1800 * 1_000_000
+_GATEWAY_GOES = (FaultKind.GATEWAY_KILL, FaultKind.GATEWAY_POWER_CUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that was wrong for a while, as a statement."""
+
+    begin_us: int
+    end_us: int
+    text: str
+    targets: frozenset[str]
+
+
+class Street:
+    """Names, places and troubles of a record."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.moments = Moments(record.facts)
+        self.nodes = {node.facts.endpoint: node for node in record.nodes}
+        self.names = {node.facts.name for node in record.nodes}
+        self.failures: defaultdict[str, list[str]] = defaultdict(list)
+        for check in record.outcome.checks:
+            if not check.ok and check.first is not None:
+                self.failures[check.first.subject].append(check.name)
+        self.troubles = self._troubles()
+
+    @property
+    def drain_us(self) -> int:
+        """Return when the run's time was over and its nodes began to sign off."""
+        return min(self.record.facts.duration_s * 1_000_000, self.record.end_us)
+
+    def name(self, subject: str) -> str:
+        """Return what people call a node; anything else is its own name."""
+        node = self.nodes.get(subject)
+        return node.facts.name if node else subject
+
+    def place(self, subject: str) -> str:
+        """Return "lamp 7 (street 2, circuit 3)"."""
+        node = self.nodes.get(subject)
+        if node is None:
+            return subject
+        where = ", ".join(filter(None, (node.facts.street, node.facts.circuit)))
+        return f"{node.facts.name} ({where})" if where else node.facts.name
+
+    def mix(self) -> str:
+        """Return "36 lamps, 12 bins and 12 parking bays"."""
+        kinds = Counter(node.facts.furniture for node in self.record.nodes)
+        parts = [words.count(kinds[kind], kind, words.FURNITURE.get(kind, kind))
+                 for kind in ("lamp", "bin", "parking") if kinds[kind]]
+        parts += [f"{kinds[kind]} {kind}" for kind in sorted(kinds.keys() - words.FURNITURE)]
+        return words.listed(parts, 6)
+
+    def is_single(self, fault: FaultRecord) -> bool:
+        """Return whether a fault is of one node alone."""
+        return fault.target in self.names or fault.target in self.nodes
+
+    def statement(self, fault: FaultRecord | Fault) -> str:
+        """Return a fault in words."""
+        return words.fault(fault.kind, self.name(fault.target), fault.amount)
+
+    def _troubles(self) -> list[Trouble]:
+        faults = [Trouble(each.begin_us, each.end_us, self.statement(each),
+                          frozenset((each.target, self.name(each.target))))
+                  for each in self.record.faults]
+        outages = [Trouble(each.span.begin_us, each.span.end_us,
+                           f"{each.gateway} {words.outage(each.cause)}",
+                           frozenset((each.gateway,)))
+                   for each in self.record.outages if not self.is_told(each)]
+        return sorted(faults + outages, key=lambda each: (each.begin_us, each.text))
+
+    def is_told(self, outage: Outage) -> bool:
+        """Return whether a gateway's outage is what a fault of the plan did, or the run's end."""
+        if outage.span.begin_us >= self.drain_us:
+            return True
+        return any(fault.kind in _GATEWAY_GOES and fault.target in (outage.gateway, "all")
+                   and abs(fault.begin_us - outage.span.begin_us) < 1_000_000
+                   for fault in self.record.faults)
+
+    def around(self, time_us: int, subject: str) -> list[str]:
+        """Return what was wrong at a moment or shortly before, what touches `subject` first.
+
+        Troubles of other single nodes are left out.
+        """
+        own = self._belongs_to(subject)
+        near = [each for each in self.troubles
+                if each.begin_us <= time_us <= max(each.end_us, each.begin_us) + AFTERMATH_US
+                and (each.targets & own or not each.targets & self.names)]
+        near.sort(key=lambda each: (not each.targets & own, -each.begin_us))
+        return [self._when(each, time_us) for each in near[:4]]
+
+    def _belongs_to(self, subject: str) -> frozenset[str]:
+        node = self.nodes.get(subject)
+        if node is None:
+            return frozenset((subject, "all"))
+        facts = node.facts
+        return frozenset((subject, facts.name, facts.street, facts.circuit, facts.gateway,
+                          "all")) - {""}
+
+    def _when(self, trouble: Trouble, time_us: int) -> str:
+        begin = self.moments.minute(trouble.begin_us)
+        if trouble.end_us <= trouble.begin_us:
+            return f"{self.moments.clock(trouble.begin_us)}: {trouble.text}"
+        if trouble.end_us > time_us:
+            return f"since {begin}: {trouble.text}"
+        return f"{begin} to {self.moments.minute(trouble.end_us)}: {trouble.text}"
+
+
+def in_trouble(node: NodeRecord) -> bool:
+    """Return whether anything happened to a node that is worth a line."""
+    resets = sum(node.boots.values()) - node.boots.get("power", 0)
+    long_out = node.out_of_touch is not None and node.out_of_touch.length_s > 600
+    return bool(resets or long_out or node.missing or node.dropped or node.lost
+                or node.registered_us is None)

@@ -1,0 +1,147 @@
+"""The report of a run: valid, alone, harmless, and plain about what happened."""
+
+import re
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+
+import html5lib
+import pytest
+
+from simulator.record import Record
+from simulator.report import street_map
+from simulator.report.page import render
+from simulator.report.street import Street
+from tests.simulator import made_up_run
+from tests.simulator.made_up_run import DARK_LAMP, ROBBED_BIN, Night
+from tests.simulator.test_recorder import recorded
+
+HOSTILE = "<script>alert('x')</script>\"&"
+
+
+@pytest.fixture(scope="module")
+def bad_night() -> Record:
+    return recorded(Night())
+
+
+@pytest.fixture(scope="module")
+def good_night() -> Record:
+    return recorded(Night(nodes=20, hours=2, is_bad=False))
+
+
+class Text(HTMLParser):
+    """What a reader sees of a page, scripts and styles left out."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self._parts: list[str] = []
+        self._is_hidden = False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self._is_hidden = tag in ("script", "style")
+
+    def handle_data(self, data):
+        if not self._is_hidden:
+            self._parts.append(data)
+
+    def __str__(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self._parts))
+
+
+def assert_is_valid(page: str) -> None:
+    """Ask a parser that is not ours, and that forgives nothing."""
+    html5lib.HTMLParser(strict=True).parse(page)
+
+
+def test_reports_are_valid_html(bad_night, good_night):
+    assert_is_valid(render(bad_night))
+    assert_is_valid(render(good_night))
+
+
+def test_foreign_parser_finds_what_is_wrong(bad_night):
+    with pytest.raises(html5lib.html5parser.ParseError):
+        assert_is_valid(render(bad_night).replace("</section>", "", 1))
+
+
+def test_page_asks_for_no_other_file(bad_night):
+    page = render(bad_night)
+    assert "default-src 'none'" in unescape(page)
+    assert not re.findall(r"""(?:src|href|url|@import|fetch|XMLHttp)\s*[=(]""", page)
+    assert set(re.findall(r"[a-z]+://[^\s\"'<]+", page)) == {"http://www.w3.org/2000/svg"}
+
+
+def test_page_says_where_when_why_and_what_was_lost(bad_night):
+    text = str(Text(render(bad_night)))
+    assert "2 of 6 checks failed" in text
+    assert "36 lamps, 12 bins and 12 parking bays in Angers, Friday 27 November 2026" in text
+    assert f"{DARK_LAMP} (street 2, circuit 2)" in text
+    assert "20:05 to 20:17: circuit 2 had no mains power" in text
+    assert "1 reading of 2,804 never reached the city" in text
+    assert f"filling percentage of {ROBBED_BIN} (street 1, circuit 1), taken 21:29:57" in text
+    assert "gateway-1 had acknowledged it at 21:29:57" in text
+
+
+def test_page_prints_the_commands_that_replay_and_look(bad_night):
+    page = render(bad_night)
+    assert "faubourg-sim run bad-friday --seed 4711" in page
+    assert "--until 10920 --trace urn:dev:mac:0200fffe00000024" in page
+
+
+def test_story_is_told_in_order(bad_night):
+    text = str(Text(render(bad_night)))
+    order = ("18:40:00 the city's message broker was away, for 45 min",
+             "20:05:00 circuit 2 had no mains power, for 12 min",
+             "20:17:00 over after 12 min", "20:22:00 broken: “No lamp is dark at night”",
+             "21:30:00 gateway-1 was killed, for 8 min")
+    places = [text.index(line) for line in order]
+    assert places == sorted(places)
+
+
+def test_failed_checks_come_first(bad_night):
+    text = str(Text(render(bad_night)))
+    assert text.rindex("FAILED") < text.index("held Every node")
+
+
+def test_good_run_says_that_all_held(good_night):
+    text = str(Text(render(good_night)))
+    assert "✓ All 6 checks held" in text
+    assert "FAILED" not in text and "No node had trouble." in text
+
+
+def test_names_from_outside_cannot_become_markup(good_night):
+    facts = good_night.facts
+    nodes = tuple(
+        replace(node, facts=replace(node.facts, name=HOSTILE, street=HOSTILE, circuit=HOSTILE))
+        for node in good_night.nodes)
+    page = render(replace(good_night, nodes=nodes, facts=replace(
+        facts, scenario=HOSTILE, summary=HOSTILE, place=HOSTILE, command=HOSTILE,
+        versions={HOSTILE: HOSTILE})))
+    assert "<script>alert" not in page
+    assert page.count("<script") == 2
+    assert_is_valid(page)
+
+
+def test_map_shows_the_moment_of_the_first_failure(bad_night):
+    street = Street(bad_night)
+    assert street_map.map_moment_us(street) == 10_920_000_000
+    dark = next(node for node in bad_night.nodes if node.facts.name == DARK_LAMP)
+    assert street_map.css_class(street_map.state_at(dark, 10_920_000_000)) == "s2"
+    assert street_map.css_class(street_map.state_at(dark, 9_000_000_000)) == "s2 lit"
+    assert street_map.css_class(street_map.state_at(dark, 10_000_000_000)) == "s0"
+
+
+def test_nodes_stand_where_their_positions_say(bad_night):
+    points = street_map.positions(Street(bad_night))
+    (x0, y0), (x20, y20) = points[0], points[20]
+    assert points[1][0] - x0 == pytest.approx(25, abs=1)
+    assert (x20, y20 - y0) == (x0, pytest.approx(60, abs=1))
+
+
+def test_city_of_many_nodes_is_drawn_in_few_bytes(good_night):
+    facts = [made_up_run.node_facts(number) for number in range(10_000)]
+    one = good_night.nodes[0]
+    record = replace(good_night, nodes=tuple(replace(one, facts=each) for each in facts))
+    page = render(record)
+    assert len(page) < 500_000
+    assert_is_valid(page)
