@@ -36,7 +36,7 @@ class CityTable:
 
     def arrivals(self) -> list[Arrival]:
         """Return every row in the order of the commits."""
-        return [Arrival((endpoint, boot, sequence), path, f"{path}={_text(kind, value)}")
+        return [Arrival((endpoint, boot, sequence), path, content_of_row(path, kind, value))
                 for endpoint, boot, sequence, path, kind, value in self._ask(QUERY, [])]
 
     def _ask(self, query: str, nothing: list[tuple]) -> list[tuple]:
@@ -50,6 +50,11 @@ class CityTable:
                 if "no such table" in str(error) or "locked" in str(error):
                     return nothing
                 raise
+
+
+def content_of_row(path: str, kind: str, value: str) -> str:
+    """Return what `account.content_of` has for the reading in a row."""
+    return f"{path}={_text(kind, value)}"
 
 
 def _text(kind: str, value: str) -> str:
