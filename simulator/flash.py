@@ -39,6 +39,10 @@ class Flash(MemoryStore):
         assert operation >= 1
         self._cut_in, self._on_cut = operation, on_cut
 
+    def keep_power(self) -> None:
+        """Forget a cut that has not come yet."""
+        self._cut_in = self._on_cut = None
+
     def power_on(self) -> None:
         """Work again after a cut: call it before the node boots."""
         self._is_dark = False

@@ -19,8 +19,8 @@ class Link:
 
     def __init__(self, profile: LinkProfile, seed: int, host: str) -> None:
         self._random = random.Random(f"{seed}/link/{host}")
+        self._listen_random = random.Random(f"{seed}/listening/{host}")
         self._fault_random = random.Random(f"{seed}/loss/{host}")
-        self._is_in_burst = False
         self._looked_us = 0
         self._free_us = [0, 0]
         self._last_us = [0, 0]
@@ -32,6 +32,9 @@ class Link:
         """Behave as `profile` from now on; what is under way is not called back."""
         self.profile = profile
         self._is_in_burst = False
+        self._listen_us = round(profile.listen_ms * 1000)
+        # Nodes do not listen all at one moment.
+        self._phase_us = self._listen_random.randrange(self._listen_us or 1)
         self._burst_share = self._forget_us = 0.0
         if profile.clear_s is not None:
             both_s = profile.burst_s + profile.clear_s
@@ -84,9 +87,14 @@ class Link:
         delay_ms = profile.delay_ms
         if profile.jitter_ms:
             delay_ms += self._random.expovariate(1 / profile.jitter_ms)
+        is_held_back = profile.held_back > 0 and self._random.random() < profile.held_back
+        if is_held_back:
+            delay_ms += profile.held_back_ms
         arrival_us = left_us + round(delay_ms * 1000)
-        if profile.held_back and self._random.random() < profile.held_back:
-            return arrival_us + round(profile.held_back_ms * 1000)
+        if direction == DOWN and self._listen_us:
+            arrival_us += (self._phase_us - arrival_us) % self._listen_us
+        if is_held_back:
+            return arrival_us
         # A link is a queue: what takes longer keeps back what comes behind it.
         self._last_us[direction] = max(self._last_us[direction], arrival_us)
         return self._last_us[direction]

@@ -58,6 +58,14 @@ def test_operation_that_is_cut_is_the_one_that_was_named():
             flash.append(str(number), NEW)
 
 
+def test_cut_that_is_called_off_never_comes():
+    flash = Flash(random.Random(1))
+    flash.cut_at(1, lambda: None)
+    flash.keep_power()
+    flash.write("a", NEW)
+    assert flash.read("a") == NEW
+
+
 def test_nothing_has_an_effect_after_the_cut_until_the_power_is_back():
     flash = Flash(random.Random(1))
     flash.write("a", OLD)

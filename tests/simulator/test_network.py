@@ -184,6 +184,25 @@ def test_order_is_kept_however_close_they_are_unless_one_is_held_back():
     assert_likely(overtaken, MANY, 0.05)
 
 
+def test_what_comes_to_a_node_waits_until_its_radio_listens_and_what_it_sends_does_not():
+    def act(street):
+        for address in (LAMP, BIN):
+            street.network.set_link(address, replace(PERFECT, delay_ms=2, listen_ms=300))
+            street.send_many(1000, 0.0123, sender=GATEWAY, receiver=address)
+            street.send_many(1000, 0.0123, sender=address)
+
+    heard = run(act).heard
+    moments = [{time_us % 300_000 for time_us, address, *_ in heard if address == node}
+               for node in (LAMP, BIN)]
+    assert [len(each) for each in moments] == [1, 1] and moments[0] != moments[1]
+    for node in (LAMP, BIN):
+        waits = [time_us - 12_300 * int(data) for time_us, address, _, data in heard
+                 if address == node]
+        assert len(waits) == 1000 and min(waits) >= 2000 and max(waits) < 302_000
+    assert all(time_us - 12_300 * int(data) == 2000 for time_us, address, _, data in heard
+               if address == GATEWAY)
+
+
 def test_slow_link_lets_one_after_the_other_through_and_drops_what_finds_no_room():
     def act(street):
         # 100 bytes with headers take 100 ms; the queue holds ten of them.
