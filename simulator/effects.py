@@ -57,9 +57,12 @@ class City(Protocol):
     """What a fault does to the back end (`sim_city.SimCity`)."""
 
     delay_s: float
+    refusal: int
     ack: str
     ack_delay_s: float
 
+    def cut(self, gateway: str) -> None: ...
+    def die_after_commit(self, for_s: float) -> None: ...
     def broker_down(self) -> None: ...
     def broker_up(self) -> None: ...
     def consumer_down(self) -> None: ...
@@ -212,8 +215,18 @@ class Effects:
         city = self._city
         down = [each for each in active.values() if each.kind is FaultKind.BROKER_DOWN]
         slow = [e.amount for e in active.values() if e.kind is FaultKind.BROKER_SLOW]
+        refused = [e.amount for e in active.values() if e.kind is FaultKind.BROKER_REFUSES]
         city.delay_s = max(slow, default=0.0)
+        city.refusal = int(max(refused, default=0))
         self._turn("broker", bool(down), city.broker_down, city.broker_up)
+
+    def _line(self, name: str, active: Active, fault: Fault | None) -> None:
+        if active and fault is not None:
+            self._city.cut(name)
+
+    def _die(self, _: str, active: Active, fault: Fault | None) -> None:
+        if active and fault is not None:
+            self._city.die_after_commit(fault.duration_s)
 
     def _consumer(self, _: str, active: Active, fault: Fault | None) -> None:
         city = self._city
@@ -221,10 +234,9 @@ class Effects:
 
     def _acknowledgement(self, _: str, active: Active, fault: Fault | None) -> None:
         """Let the city acknowledge as the fault that came last has it."""
-        last = list(active.values())[-1:]
-        late = [each.amount for each in last if each.kind is FaultKind.ACK_LATE]
-        self._city.ack_delay_s = late[0] if late else 0.0
-        self._city.ack = ACKS[last[0].kind] if last else "once"
+        last = list(active.values())[-1] if active else None
+        self._city.ack_delay_s = last.amount if last else 0.0
+        self._city.ack = ACKS[last.kind] if last else "once"
 
     # On the way, and in the street
 
@@ -284,6 +296,9 @@ _EFFECTS: dict[FaultKind, Callable[[Effects, str, Active, Fault | None], None]] 
     FaultKind.CLOCK_STEP: Effects._step,
     FaultKind.BROKER_DOWN: Effects._broker,
     FaultKind.BROKER_SLOW: Effects._broker,
+    FaultKind.BROKER_REFUSES: Effects._broker,
+    FaultKind.LINE_CUT: Effects._line,
+    FaultKind.CONSUMER_DIES: Effects._die,
     FaultKind.CONSUMER_DOWN: Effects._consumer,
     FaultKind.ACK_LATE: Effects._acknowledgement,
     FaultKind.ACK_TWICE: Effects._acknowledgement,

@@ -31,9 +31,12 @@ class FaultKind(StrEnum):
     # At the back end
     BROKER_DOWN = "broker down"
     BROKER_SLOW = "broker slow"  # seconds per answer
+    BROKER_REFUSES = "broker refuses"  # with this reason code of MQTT 5
+    LINE_CUT = "broker line cut"
     CONSUMER_DOWN = "consumer down"
+    CONSUMER_DIES = "consumer dies"  # after its next commit, before it acknowledges
     ACK_LATE = "acknowledged late"  # seconds
-    ACK_TWICE = "acknowledged twice"
+    ACK_TWICE = "acknowledged twice"  # seconds between the two
     ACK_NEVER = "never acknowledged"
     # On the way
     PARTITION = "partition"
@@ -104,9 +107,12 @@ FACTS = {
     FaultKind.CLOCK_STEP: Facts(Place.GATEWAY, False, -YEAR_S, YEAR_S, 3600),
     FaultKind.BROKER_DOWN: Facts(Place.CITY, True),
     FaultKind.BROKER_SLOW: Facts(Place.CITY, True, 0, 3600, 5),
+    FaultKind.BROKER_REFUSES: Facts(Place.CITY, True, 128, 162, 151),
+    FaultKind.LINE_CUT: Facts(Place.GATEWAY),
     FaultKind.CONSUMER_DOWN: Facts(Place.CITY, True),
+    FaultKind.CONSUMER_DIES: Facts(Place.CITY),
     FaultKind.ACK_LATE: Facts(Place.CITY, True, 0, 86_400, 60),
-    FaultKind.ACK_TWICE: Facts(Place.CITY, True),
+    FaultKind.ACK_TWICE: Facts(Place.CITY, True, 0, 86_400, 60),
     FaultKind.ACK_NEVER: Facts(Place.CITY, True),
     FaultKind.PARTITION: Facts(Place.LINK, True),
     FaultKind.LOSS: Facts(Place.LINK, True, 0, 1, 0.3),
