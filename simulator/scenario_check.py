@@ -11,6 +11,7 @@ from protocol.errors import DecodeError
 from protocol.settings import FURNITURES, Settings
 from simulator import gateway_text
 from simulator.fault import FACTS, FaultKind, Place
+from simulator.link_profiles import PROFILES
 from simulator.scenario_tables import CommandEntry, FaultEntry, Rate, Scenario
 from simulator.scenario_times import seconds
 
@@ -33,6 +34,7 @@ def check(scenario: Scenario) -> None:
     if not fleet.lamps + fleet.bins + fleet.parking:
         raise SettingsError.of("fleet.lamps", 0, "allowed is 0 only beside bins or parking")
     _check_nodes(scenario)
+    _check_links(scenario)
     _check_gateway(scenario)
     end_s = scenario.about.hours * 3600
     if scenario.quiet_s >= end_s:
@@ -54,6 +56,14 @@ def _check_nodes(scenario: Scenario) -> None:
         _try(lambda own=own, furniture=furniture: Settings(
             server_uri="coap://gateway", furniture=own).furniture_values(furniture), key, own)
     _try(lambda: Timezone(scenario.place.timezone), "place.timezone", scenario.place.timezone)
+
+
+def _check_links(scenario: Scenario) -> None:
+    network = scenario.network
+    for key, profile in (("profile", network.profile), *network.links.items()):
+        if profile not in PROFILES:
+            place = "network.profile" if key == "profile" else f"network.links.{key}"
+            raise SettingsError.of(place, profile, "allowed is " + " or ".join(PROFILES))
 
 
 def _try(make: Callable[[], object], key: str, value: object) -> None:
@@ -96,7 +106,7 @@ def _check_kind(entry: FaultEntry | Rate, target: str, key: str, target_key: str
 
 
 def _check_order(scenario: Scenario, order: CommandEntry, key: str) -> None:
-    if not re.fullmatch(_NODE, order.node):
+    if not re.fullmatch("(lamp|bin|parking) [0-9]+", order.node):
         raise SettingsError.of(f"{key}.node", order.node, 'allowed is a node ("lamp 7")')
     if scenario.offset_s(order.at) >= scenario.about.hours * 3600:
         raise SettingsError.of(f"{key}.at", order.at, "allowed is a time within the run")

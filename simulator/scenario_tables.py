@@ -98,10 +98,10 @@ class World(_Table):
 
 
 class BackEnd(_Table):
-    """`[back_end]`: what counts as delivered, and whether the broker survives its own crash."""
+    """`[back_end]`: what counts as delivered, and what a crash leaves of the broker's memory."""
 
     ack: Literal["broker", "application"] = "application"
-    durable: bool = True
+    durability: Literal["always", "snapshots", "never"] = "always"
 
 
 class FaultEntry(_Table, kw_only=True):

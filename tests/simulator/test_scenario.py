@@ -85,6 +85,8 @@ ORDER = "[[command]]\nnode = 'lamp 1'\n"
      "place.timezone = \"X\""),
     ("[place]\nname = 'Y'\nlatitude = 91\nlongitude = 0\ntimezone = 'UTC0'\n",
      "place.latitude = 91: allowed is a number from -90 to 90"),
+    ("[network]\nprofile = 'good'\n", 'network.profile = "good": allowed is perfect or'),
+    ("[network.links]\n'bin *' = 'bad'\n", 'network.links.bin * = "bad"'),
     ("[gateway.commit]\nurgent_ms = 5000\n", "gateway: commit.urgent_ms = 5000: allowed is"),
     ("[gateway.gateway]\nsecurity = 'none'\n", "gateway.gateway.security = \"none\""),
     ("[checks]\nquiet = '4h'\n", 'checks.quiet = "4h": allowed is less than the 4 hours'),
