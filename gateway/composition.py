@@ -4,8 +4,7 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -16,7 +15,7 @@ from gateway.contexts import Contexts
 from gateway.sessions import Session
 from gateway.settings import FileUplink as FileSettings
 from gateway.settings import Settings, SettingsError
-from gateway.store import Store, StoreError
+from gateway.store import NewExecutor, Store, StoreError
 from gateway.uplinks import mqtt_client
 from gateway.uplinks.file import FileUplink
 from gateway.uplinks.mqtt import Connect, MqttUplink, OnCommand
@@ -61,7 +60,8 @@ async def contexts_of(
     """
     try:
         has_contexts = bool(await store.contexts())
-        opened = vault.load(settings.keys.key_file, may_make=not has_contexts)
+        opened = vault.load(settings.keys.key_file, may_make=not has_contexts,
+                            random_bytes=random.randbytes)
         contexts = Contexts(
             store, opened, clock, random.randbytes, bytes.fromhex(settings.keys.id_prefix))
         await _open_contexts(contexts, settings.keys.key_file)
@@ -142,7 +142,7 @@ class UplinkBuilder:
         store: Store,
         clock: Clock,
         random: Random,
-        new_executor: Callable[[], Executor],
+        new_executor: NewExecutor,
         on_command: OnCommand,
         units_of: UnitsOf,
     ) -> Uplinks:
@@ -151,7 +151,8 @@ class UplinkBuilder:
         for name, uplink in settings.uplink.items():
             pump = Pump(name, store, clock.unix_ms, units_of)
             if isinstance(uplink, FileSettings):
-                built[name] = (pump, FileUplink(uplink, pump, new_executor(), random.random))
+                executor = new_executor(f"uplink {name}")
+                built[name] = (pump, FileUplink(uplink, pump, executor, random.random))
             else:
                 gateway_id = settings.gateway.id
                 mqtt = MqttUplink(

@@ -5,7 +5,6 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
 from importlib.metadata import version
 from pathlib import Path as FilePath
 from random import Random
@@ -26,7 +25,6 @@ from gateway.composition import (
     StateReports,
     UplinkBuilder,
     Uplinks,
-    disk_free,
     listen_error,
     peer_of,
 )
@@ -45,7 +43,7 @@ from gateway.rows import CommandRow
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.status import Status, UplinkStatus
-from gateway.store import Store, StoreError, one_thread
+from gateway.store import NewExecutor, Store, StoreError, one_thread
 from gateway.store_watch import StoreWatch
 from gateway.time_service import TimeService
 from gateway.uplinks.mqtt import MqttUplink
@@ -58,7 +56,8 @@ log = logging.getLogger("gateway")
 
 class Gateway:
     """One gateway over four seams: the network, the clock and randomness, the store's executors,
-    and the uplinks' clients."""
+    and the uplinks' clients; and its disk below: SQLite's VFS, and the bytes that are left on it.
+    """
 
     def __init__(
         self,
@@ -67,14 +66,16 @@ class Gateway:
         transport: DatagramTransport,
         clock: Clock,
         random: Random,
-        new_executor: Callable[[], Executor] = one_thread,
+        new_executor: NewExecutor = one_thread,
         uplinks: UplinkBuilder | None = None,
         vfs: str | None = None,
+        disk_free: Callable[[str], int] = composition.disk_free,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.random = random
         self._new_executor = new_executor
+        self._disk_free = disk_free
         self._uplink_builder = uplinks or UplinkBuilder()
         self._transport = transport
         self.store = Store(
@@ -174,7 +175,7 @@ class Gateway:
         self._watch = StoreWatch(self.store, self.clock, self._catch_up)
         data = self.settings.gateway.data
         self._house = Housekeeping(self.settings, self.store, self.clock,
-                                   lambda: disk_free(data))
+                                   lambda: self._disk_free(data))
         self._time = TimeService(self._operations, self.clock, self._now_ms)
         self.runner = CommandRunner(
             self._commands,

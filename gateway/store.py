@@ -6,7 +6,6 @@ file cannot be read or written; then nothing of it has happened.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from typing import TypeVar
 
 from gateway import (
@@ -35,7 +34,7 @@ from gateway.rows import (
 )
 from gateway.store_contexts import ContextRecords
 from gateway.store_database import StoreError
-from gateway.store_executors import InlineExecutor, one_thread
+from gateway.store_executors import InlineExecutor, NewExecutor, one_thread
 from gateway.store_explain import BootStory, Shed
 from gateway.store_file import StoreFile
 from gateway.store_records import Records
@@ -46,7 +45,7 @@ from gateway.store_tail import Tail
 from gateway.store_verify import StoreCheck, StoreSize
 from gateway.store_writer import Companion
 
-__all__ = ["InlineExecutor", "Store", "StoreError", "one_thread"]
+__all__ = ["InlineExecutor", "NewExecutor", "Store", "StoreError", "one_thread"]
 
 T = TypeVar("T")
 
@@ -62,7 +61,7 @@ class Store(Records, ContextRecords):
     def __init__(
         self,
         path: str,
-        new_executor: Callable[[], Executor] = one_thread,
+        new_executor: NewExecutor = one_thread,
         *,
         urgent_ms: int = 50,
         measurement_ms: int = 1000,

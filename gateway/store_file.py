@@ -17,6 +17,7 @@ from gateway.store_database import StoreError, open_reader
 from gateway.store_health import StoreHealth
 from gateway.store_mark import Mark
 from gateway.store_opening import close_as_it_is, open_sound
+from gateway.store_executors import NewExecutor
 from gateway.store_writer import Companion, GroupWriter, Work
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ T = TypeVar("T")
 MENDING_INTERVAL_S = 600.0
 """A disk that damages one store after the other has each salvaged, but not all the time."""
 RETRY_S = 60.0
+# The executors' names.
+WRITER, READER, APART = "store writer", "store reader", "store apart"
 
 log = logging.getLogger("gateway.store")
 
@@ -35,7 +38,7 @@ class StoreFile:
         self,
         path: str,
         vfs: str | None,
-        new_executor: Callable[[], Executor],
+        new_executor: NewExecutor,
         unix_ms: Callable[[], int],
         size_bytes_max: int,
         *,
@@ -58,7 +61,7 @@ class StoreFile:
 
     async def open(self, now_ms: int) -> None:
         """Open the file as `Store.open` says."""
-        self._executors = [self._new_executor(), self._new_executor()]
+        self._executors = [self._new_executor(WRITER), self._new_executor(READER)]
         try:
             await self._connect(now_ms)
         except StoreError:
@@ -106,7 +109,7 @@ class StoreFile:
     async def read_apart(self, work: Callable[..., T], *arguments: object) -> T:
         """Do the same on a connection and in an executor of its own: what may take long."""
         loop = asyncio.get_running_loop()
-        executor = self._new_executor()
+        executor = self._new_executor(APART)
         try:
             self._check_whole()
             return await loop.run_in_executor(

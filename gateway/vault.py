@@ -5,7 +5,7 @@ systemd.exec(5)): a copied database is worthless without it.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +20,8 @@ NONCE_BYTES = 12
 TAG_BYTES = 16
 VERSION = b"\x01"
 
+RandomBytes = Callable[[int], bytes]
+
 
 class VaultError(Exception):
     """The key cannot be had, or what is sealed was not sealed under it; it holds no secret."""
@@ -31,14 +33,15 @@ class Vault:
     Random nonces: one key may seal 2**32 times (SP 800-38D 8.3); a context is sealed once.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, random_bytes: RandomBytes = os.urandom) -> None:
         if len(key) != KEY_BYTES:
             raise VaultError(f"a key has {KEY_BYTES} bytes, this one {len(key)}")
         self._cipher = AESGCM(key)
+        self._random_bytes = random_bytes
 
     def seal(self, plain: bytes, label: bytes) -> bytes:
         """Return `plain` so that only `open` with the same label gives it back."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = self._random_bytes(NONCE_BYTES)
         return VERSION + nonce + self._cipher.encrypt(nonce, plain, VERSION + label)
 
     def open(self, sealed: bytes, label: bytes) -> bytes:
@@ -56,24 +59,34 @@ class Vault:
 
 
 def load(
-    key_file: str | Path, *, may_make: bool, environment: Mapping[str, str] = os.environ
+    key_file: str | Path,
+    *,
+    may_make: bool,
+    environment: Mapping[str, str] = os.environ,
+    random_bytes: RandomBytes = os.urandom,
 ) -> Vault:
     """Return the vault of this gateway: the systemd credential `faubourg-keys`, else `key_file`.
 
     A key file that is not there is made if `may_make`: never where something is sealed already,
     since a new key would open none of it. Raises VaultError, which says what to do.
     """
-    return Vault(load_key(key_file, may_make=may_make, environment=environment))
+    key = load_key(
+        key_file, may_make=may_make, environment=environment, random_bytes=random_bytes)
+    return Vault(key, random_bytes)
 
 
 def load_key(
-    key_file: str | Path, *, may_make: bool, environment: Mapping[str, str] = os.environ
+    key_file: str | Path,
+    *,
+    may_make: bool,
+    environment: Mapping[str, str] = os.environ,
+    random_bytes: RandomBytes = os.urandom,
 ) -> bytes:
     """Return the key itself, as `load` finds it."""
     credential = Path(environment.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)
     is_handed_over = "CREDENTIALS_DIRECTORY" in environment and credential.exists()
     if may_make and not is_handed_over and not os.path.lexists(key_file):
-        _make(key_file)
+        _make(key_file, random_bytes)
     try:
         # systemd shows a credential to the service alone; its mode may be 0440 with an ACL.
         content = credential.read_bytes() if is_handed_over else private_file.read(key_file)
@@ -89,8 +102,8 @@ def load_key(
     return _decoded(content, credential if is_handed_over else Path(key_file))
 
 
-def _make(path: str | Path) -> None:
-    key = os.urandom(KEY_BYTES)
+def _make(path: str | Path, random_bytes: RandomBytes) -> None:
+    key = random_bytes(KEY_BYTES)
     try:
         private_file.write_new(path, key.hex().encode() + b"\n")
     except OSError as error:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from random import Random
 
 import pytest
 
@@ -25,6 +26,18 @@ def test_sealed_bytes_hold_nothing_of_the_secret_and_never_repeat():
     sealed = {Vault(KEY).seal(SECRET, LABEL) for _ in range(100)}
     assert len(sealed) == 100
     assert not any(SECRET[:4] in each for each in sealed)
+
+
+def test_key_and_nonces_are_of_the_random_bytes_that_are_given(tmp_path):
+    def sealed(folder, seed):
+        folder.mkdir()
+        random_bytes = Random(seed).randbytes
+        made = vault.load(folder / "k", may_make=True, environment={}, random_bytes=random_bytes)
+        return [made.seal(SECRET, LABEL) for _ in range(2)]
+
+    first = sealed(tmp_path / "a", 1)
+    assert first == sealed(tmp_path / "b", 1) != sealed(tmp_path / "c", 2)
+    assert first[0] != first[1]
 
 
 @pytest.mark.parametrize(
