@@ -14,10 +14,10 @@ import apsw
 
 from gateway import store_aside, store_bounds, store_mark
 from gateway.store_database import StoreError, open_reader
+from gateway.store_executors import NewExecutor
 from gateway.store_health import StoreHealth
 from gateway.store_mark import Mark
 from gateway.store_opening import close_as_it_is, open_sound
-from gateway.store_executors import NewExecutor
 from gateway.store_writer import Companion, GroupWriter, Work
 
 T = TypeVar("T")

@@ -10,9 +10,13 @@ import math
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+OWNER: ContextVar[object | None] = ContextVar("owner", default=None)
+"""Whose the tasks and timers are that are made: what ends together, as those of a process do."""
 
 
 class NothingWillHappen(RuntimeError):
@@ -35,6 +39,20 @@ class DelayedExecutor(Executor):
             future.set_exception(error)
         return future
 
+    def begin(
+        self, loop: "VirtualLoop", function: Callable[..., T], arguments: tuple
+    ) -> "asyncio.Future[T]":
+        """Run `function` now; its result comes when the delay is over."""
+        future = loop.create_future()
+        outcome = outcome_of(function, arguments)
+        delay_s = self.delay_s()
+        if delay_s:
+            self.busy_until_s = max(self.busy_until_s, loop.time()) + delay_s
+            loop.call_at(self.busy_until_s, settle, future, *outcome)
+        else:
+            settle(future, *outcome)
+        return future
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """The event loop; `time()` starts at 0.0 and jumps.
@@ -44,7 +62,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._now_s = 0.0
-        self._tasks: dict[asyncio.Task, None] = {}
+        self._tasks: dict[asyncio.Task, object | None] = {}
         super().__init__(_Jumping(self))
         self.set_task_factory(self._new_task)
 
@@ -83,29 +101,29 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, function: Callable[..., T], *arguments: Any
     ) -> "asyncio.Future[T]":
-        """Run `function` now; its result comes when the executor's delay is over."""
+        """Run `function` as the executor does: now, or what one in virtual time makes of it."""
+        if isinstance(executor, DelayedExecutor):
+            return executor.begin(self, function, arguments)
         future = self.create_future()
-        try:
-            result, error = function(*arguments), None
-        except Exception as raised:
-            result, error = None, raised
-        delay_s = executor.delay_s() if isinstance(executor, DelayedExecutor) else 0.0
-        if delay_s:
-            executor.busy_until_s = max(executor.busy_until_s, self._now_s) + delay_s
-            self.call_at(executor.busy_until_s, _settle, future, result, error)
-        else:
-            _settle(future, result, error)
+        settle(future, *outcome_of(function, arguments))
         return future
 
-    def tasks(self) -> list[asyncio.Task]:
-        """Return every task that is not done, the oldest first."""
-        return list(self._tasks)
+    def tasks(self, owner: object | None = None) -> list[asyncio.Task]:
+        """Return every task that is not done, or those of an owner; the oldest first."""
+        return [task for task, its in self._tasks.items() if owner is None or its is owner]
+
+    def cancel_timers(self, owner: object) -> None:
+        """Cancel every timer of an owner."""
+        for timer in list(self._scheduled):
+            # CPython keeps the context under this name, and has no call for it.
+            if not timer.cancelled() and timer._context.get(OWNER) is owner:
+                timer.cancel()
 
     def _new_task(
         self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine, **keywords: Any
     ) -> asyncio.Task:
         task = asyncio.Task(coroutine, loop=loop, **keywords)
-        self._tasks[task] = None
+        self._tasks[task] = OWNER.get()
         task.add_done_callback(self._forget_task)
         return task
 
@@ -113,7 +131,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._tasks.pop(task, None)
 
 
-def _settle(future: asyncio.Future, result: Any, error: Exception | None) -> None:
+def outcome_of(function: Callable[..., T], arguments: tuple) -> tuple[T | None, Exception | None]:
+    """Return what `function` returns, or what it raises."""
+    try:
+        return function(*arguments), None
+    except Exception as error:
+        return None, error
+
+
+def settle(future: asyncio.Future, result: Any, error: Exception | None) -> None:
+    """Give a future its outcome, unless somebody has given it up."""
     if future.done():
         return
     if error is None:
