@@ -2,15 +2,18 @@
 
 The files are real ones, so that several connections share memory and locks as they do in the
 field; every change to them is written down in `Disk.log`, of which `simulator/crash_states.py`
-makes the states that a power cut can leave.
+makes the states that a power cut can leave. A disk of a long run gets a `simulator.unsynced`
+instead, which keeps only what is not durable.
 """
 
 import itertools
 import os
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 import apsw
 
@@ -81,6 +84,19 @@ class Note:
 Entry = Found | Create | Write | Resize | Delete | Sync | Note
 
 
+class Unsynced(Protocol):
+    """What keeps of all changes those that are not durable."""
+
+    def add(self, entry: Entry, path: str, inode: int, size: int, before: bytes = b"") -> None:
+        """Note a change of the file at `path`, of `size` bytes before it."""
+
+    def sync(self, sync: Sync) -> list[Entry]:
+        """Return the changes that have become durable."""
+
+    def forget_elsewhere(self) -> None:
+        """Forget the files that are no longer where SQLite has them."""
+
+
 class Trouble(StrEnum):
     """How a disk answers what it cannot do."""
 
@@ -103,11 +119,29 @@ class _Fault:
     times: int | None
 
 
-class Disk:
-    """A disk that SQLite knows as the VFS `name`; one that lies says "synced" and does nothing."""
+@dataclass(slots=True)
+class _Place:
+    path: str
+    inode: int
+    size: int
 
-    def __init__(self, name: str) -> None:
+
+class Disk:
+    """A disk that SQLite knows as the VFS `name`; one that lies says "synced" and does nothing.
+
+    `on_durable(file name, changes)` hears of each sync that made something durable; it needs
+    `unsynced`, which keeps the changes in the log's stead.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        unsynced: Unsynced | None = None,
+        on_durable: Callable[[str, Sequence[Entry]], None] = lambda name, entries: None,
+    ) -> None:
         self.name = name
+        self._unsynced = unsynced
+        self.on_durable = on_durable
         self.log: list[Entry] = []
         self.room_bytes: int | None = None  # for all files together; None: enough
         self.sync_delay_s = 0.0
@@ -115,7 +149,8 @@ class Disk:
         self.counts = {"read": 0, "write": 0, "resize": 0, "sync": 0}
         self._faults: dict[str, _Fault] = {}
         self._files: dict[str, int] = {}
-        self._sizes: dict[int, int] = {}
+        self._places: dict[int, _Place] = {}
+        self._dies_after: int | None = None
         self._numbers = itertools.count()
         self._vfs = _Vfs(self)
 
@@ -142,11 +177,23 @@ class Disk:
         self._faults.clear()
         self.room_bytes = None
 
+    def die_after(self, operations: int) -> None:
+        """Do so many more writes, changes of size and syncs, then no other for ever."""
+        self._dies_after = operations
+
+    def used_bytes(self) -> int:
+        """Return the bytes that all files have together."""
+        return sum(place.size for place in self._places.values())
+
     # What the files below call
 
     def meet(self, operation: str) -> None:
         """Count an operation; raise what it is to fail with."""
         self.counts[operation] += 1
+        if self._dies_after is not None and operation != "read":
+            if self._dies_after == 0:
+                raise apsw.IOError("the power is gone")
+            self._dies_after -= 1
         fault = self._faults.get(operation)
         if fault is None:
             return
@@ -162,45 +209,84 @@ class Disk:
     def opened(self, path: str, is_new: bool) -> int:
         """Return the number of a file that was opened; `is_new`: just now made."""
         name = Path(path).name
-        if not is_new and name in self._files:
-            return self._files[name]
+        found = os.stat(path)
+        known = self._files.get(name)
+        if not is_new and known is not None and self._places[known].inode == found.st_ino:
+            return known
+        self._forget_moved()
         file = self._files[name] = next(self._numbers)
-        self._sizes[file] = os.path.getsize(path)
-        found = Found(name, file, b"" if is_new else Path(path).read_bytes())
-        self.log.append(Create(name, file) if is_new else found)
+        self._places[file] = _Place(path, found.st_ino, found.st_size)
+        if is_new:
+            self._note(Create(name, file), self._places[file], 0)
+        elif self._unsynced is None:
+            self.log.append(Found(name, file, Path(path).read_bytes()))
         return file
 
-    def deleted(self, path: str) -> None:
-        """Note that a file's entry is gone."""
+    def _forget_moved(self) -> None:
+        """Forget files that somebody else than SQLite has renamed or deleted."""
+        if self._unsynced is not None:
+            self._unsynced.forget_elsewhere()
+        for name, file in list(self._files.items()):
+            if inode_of(self._places[file].path) != self._places[file].inode:
+                del self._files[name], self._places[file]
+
+    def _note(self, entry: Entry, place: _Place, size: int, before: bytes = b"") -> None:
+        if self._unsynced is None:
+            self.log.append(entry)
+        else:
+            self._unsynced.add(entry, place.path, place.inode, size, before)
+
+    def before(self, path: str) -> bytes:
+        """Return what is in a file that is about to be deleted, where it must be kept."""
+        return b"" if self._unsynced is None else Path(path).read_bytes()
+
+    def overwritten(self, file: int, offset: int, end: int) -> int:
+        """Return how many bytes between `offset` and `end` must be kept before a write."""
+        place = self._places.get(file)
+        if self._unsynced is None or place is None:
+            return 0
+        return max(0, min(end, place.size) - offset)
+
+    def deleted(self, path: str, before: bytes = b"") -> None:
+        """Note that a file's entry is gone; in it was `before`."""
         name = Path(path).name
         file = self._files.pop(name, None)
         if file is not None:
-            del self._sizes[file]
-            self.log.append(Delete(name, file))
+            self._note(Delete(name, file), self._places.pop(file), len(before), before)
 
     def check_room(self, file: int, end: int) -> None:
         """Raise FullError where a file of `end` bytes finds no room."""
-        growth = max(0, end - self._sizes.get(file, 0))
+        place = self._places.get(file)
+        growth = max(0, end - (place.size if place else 0))
         if self.room_bytes is not None and growth:
-            if sum(self._sizes.values()) + growth > self.room_bytes:
+            if self.used_bytes() + growth > self.room_bytes:
                 raise apsw.FullError("no room left")
 
-    def written(self, file: int, offset: int, data: bytes) -> None:
-        """Note a write."""
-        self._sizes[file] = max(self._sizes.get(file, 0), offset + len(data))
-        self.log.append(Write(file, offset, data))
+    def written(self, file: int, offset: int, data: bytes, before: bytes = b"") -> None:
+        """Note a write; `before` stood there."""
+        place = self._places.get(file)
+        if place is not None:
+            self._note(Write(file, offset, data), place, place.size, before)
+            place.size = max(place.size, offset + len(data))
 
-    def resized(self, file: int, size: int) -> None:
-        """Note a change of size."""
-        self._sizes[file] = size
-        self.log.append(Resize(file, size))
+    def resized(self, file: int, size: int, before: bytes = b"") -> None:
+        """Note a change of size; `before` was cut off."""
+        place = self._places.get(file)
+        if place is not None:
+            self._note(Resize(file, size), place, place.size, before)
+            place.size = size
 
     def synced(self, file: int | None, is_with_folder: bool) -> None:
         """Note a sync."""
         if self.sync_delay_s:
             time.sleep(self.sync_delay_s)
-        if not self.is_lying:
-            self.log.append(Sync(file, is_with_folder))
+        if self.is_lying:
+            return
+        entry = Sync(file, is_with_folder)
+        if self._unsynced is None:
+            self.log.append(entry)
+        elif (durable := self._unsynced.sync(entry)) and file in self._places:
+            self.on_durable(Path(self._places[file].path).name, durable)
 
 
 class _Vfs(apsw.VFS):
@@ -214,8 +300,9 @@ class _Vfs(apsw.VFS):
         return _File(self._disk, name, flags)
 
     def xDelete(self, name, syncdir):
+        before = self._disk.before(name)
         super().xDelete(name, False)
-        self._disk.deleted(name)
+        self._disk.deleted(name, before)
         if syncdir:
             self._disk.synced(None, True)
 
@@ -235,20 +322,35 @@ class _File(apsw.VFSFile):
 
     def xWrite(self, data, offset):
         self._disk.meet("write")
-        self._disk.check_room(self._file, offset + len(data))
+        end = offset + len(data)
+        self._disk.check_room(self._file, end)
+        before = self._before(offset, end)
         super().xWrite(data, offset)
-        self._disk.written(self._file, offset, bytes(data))
+        self._disk.written(self._file, offset, bytes(data), before)
+
+    def _before(self, offset, end):
+        kept = self._disk.overwritten(self._file, offset, end)
+        return super().xRead(kept, offset) if kept else b""
 
     def xTruncate(self, size):
         self._disk.meet("resize")
+        before = self._before(size, self.xFileSize())
         super().xTruncate(size)
-        self._disk.resized(self._file, size)
+        self._disk.resized(self._file, size, before)
 
     def xSync(self, flags):
         # The log decides what is durable; the real disk below need not work for it.
         self._disk.meet("sync")
         self._disk.synced(self._file, self._is_entry_new)
         self._is_entry_new = False
+
+
+def inode_of(path: str) -> int | None:
+    """Return which file is at `path` now."""
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
 
 
 # How a file rots. None of these goes through a connection: SQLite finds it when it next reads.
