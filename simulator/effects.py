@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from simulator.disk import Disk, Trouble
+from simulator.disk import Trouble
 from simulator.fault import Fault, FaultKind
+from simulator.gateway_disk import GatewayDisk
 from simulator.happenings import Address
 from simulator.virtual_time import VirtualLoop
 
@@ -44,13 +45,12 @@ class Gateway(Protocol):
     """What a fault does to a gateway (`sim_gateway.SimGateway`)."""
 
     address: Address
-    disk: Disk
+    disk: GatewayDisk
 
     def kill(self) -> None: ...
     def power_cut(self) -> None: ...
     def restart(self) -> None: ...
     def step_clock(self, seconds: float) -> None: ...
-    def rot(self, bits: int) -> None: ...
 
 
 class City(Protocol):
@@ -203,7 +203,7 @@ class Effects:
 
     def _rot(self, name: str, active: Active, fault: Fault | None) -> None:
         if active and fault is not None:
-            self._gateways[name].rot(int(fault.amount))
+            self._gateways[name].disk.rot(int(fault.amount))
 
     def _step(self, name: str, active: Active, fault: Fault | None) -> None:
         if active and fault is not None:
