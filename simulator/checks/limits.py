@@ -1,0 +1,54 @@
+"""Queues and memory stay bounded."""
+
+from simulator.checks.bounds import Bounds, Facts
+from simulator.checks.check import Check, Handler
+from simulator.checks.readings_book import BootBook, ReadingsBook
+from simulator.happenings import NodeSaid, Sampled
+
+
+class Bounded(Check):
+    """What is sampled stays within its bound; so does what each node holds.
+
+    A name is held to the bound of its part before the slash: "uplink_depth/gateway-1" to that of
+    "uplink_depth". Names without a bound are for plots alone.
+    """
+
+    name = "queues and memory are bounded"
+
+    def __init__(self, bounds: Bounds, facts: Facts, book: ReadingsBook) -> None:
+        super().__init__()
+        self._facts = facts
+        self._book = book
+        self._journal_max = bounds.journal_readings_max
+        self._bounds = {
+            "uplink_depth": bounds.queue_rows_max, "store_rows": bounds.queue_rows_max,
+            "journal": bounds.journal_readings_max, "tasks": bounds.tasks_max,
+            "exchanges": bounds.tasks_max,
+        }
+        self._beyond: set[str] = set()
+        book.on_taken.append(self._judge_journal)
+
+    def handlers(self) -> dict[type, Handler]:
+        return {Sampled: self._sample}
+
+    def _sample(self, sampled: Sampled) -> None:
+        for name, value in sampled.values.items():
+            what, _, whose = name.partition("/")
+            bound = self._bounds.get(what)
+            if bound is not None:
+                self._judge(sampled, name, whose or "the run", value, bound)
+
+    def _judge_journal(self, said: NodeSaid, book: BootBook, is_new: bool) -> None:
+        held = self._book.held(said.endpoint)
+        name = f"readings held by {said.endpoint}"
+        if held > self._journal_max or name in self._beyond:
+            self._judge(said, name, self._facts.name_of(said.endpoint), held, self._journal_max)
+
+    def _judge(self, happening: Sampled | NodeSaid, name: str, subject: str, value: float,
+               bound: int) -> None:
+        if value <= bound:
+            self._beyond.discard(name)
+        elif name not in self._beyond:
+            self._beyond.add(name)
+            self.fail(happening.time_us, subject, f"{name.partition('/')[0]} is {value:g}, "
+                      f"allowed are {bound}")
