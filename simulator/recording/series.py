@@ -62,11 +62,13 @@ class Count(Figure):
 
     def add(self, time_us: int, number: int = 1) -> None:
         """Count `number` more at a moment."""
-        index = self._buckets.index(time_us)
-        counts = self._counts
-        while len(counts) <= index:
-            counts.append(0)
-        counts[index] += number
+        try:
+            self._counts[time_us // self._buckets.width_us] += number
+        except IndexError:
+            # A bucket that nothing came in yet, or one that is not there: seldom.
+            index = self._buckets.index(time_us)
+            self._counts += [0] * (index + 1 - len(self._counts))
+            self._counts[index] += number
 
     def halve(self) -> None:
         counts = self._counts

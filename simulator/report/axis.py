@@ -16,12 +16,16 @@ _NIGHTS_MAX = 21
 
 
 class Axis:
-    """From a run's beginning to its end."""
+    """From a run's beginning to its end; its nodes sign off at `drain_us`."""
 
-    def __init__(self, record: Record, moments: Moments) -> None:
+    def __init__(self, record: Record, moments: Moments, drain_us: int) -> None:
         self._record = record
         self._moments = moments
+        self._drain_us = drain_us
         self._end_us = max(1, record.end_us)
+        self._nights = self._find_nights()
+        found = record.first_failure()
+        self._failure_us = None if found is None else found[1].time_us
         self.step_s = next((step for step in STEPS_S if self._end_us / 1e6 / step <= MARKS_MAX),
                            STEPS_S[-1])
 
@@ -43,23 +47,26 @@ class Axis:
         return tag("div", tag("div", "local time", class_="side"),
                    tag("div", *marks, class_="axis", id="axis"), class_="row")
 
-    def background(self, failure_us: int | None, drain_us: int, height: float = 100) -> Html:
-        """Return what lies behind each plot: nights, the drain, marks, the first failure."""
-        parts = [self._box("night", begin, end, height) for begin, end in self._nights()]
-        if drain_us < self._end_us:
-            parts.append(self._box("drain", drain_us, self._end_us, height))
+    def background(self, height: float = 100) -> Html:
+        """Return what lies behind each plot: nights, the drain, and marks."""
+        parts = [self._box("night", begin, end, height) for begin, end in self._nights]
+        if self._drain_us < self._end_us:
+            parts.append(self._box("drain", self._drain_us, self._end_us, height))
         grid = [_upright(self.x(mark), height) for mark in self.marks()]
-        parts.append(tag("g", *grid, class_="grid"))
-        if failure_us is not None:
-            parts.append(tag("g", _upright(self.x(failure_us), height), class_="failure"))
-        return Html.of(*parts)
+        return Html.of(*parts, tag("g", *grid, class_="grid"))
+
+    def foreground(self, height: float = 100) -> Html:
+        """Return what lies above each plot: the first failure, if there is one."""
+        if self._failure_us is None:
+            return Html()
+        return tag("g", _upright(self.x(self._failure_us), height), class_="failure")
 
     def _box(self, name: str, begin_us: int, end_us: int, height: float) -> Html:
         left, right = self.x(begin_us), self.x(end_us)
         return tag("rect", x=f"{left:.2f}", y=0, width=f"{right - left:.2f}", height=f"{height:g}",
                    class_=name)
 
-    def _nights(self) -> list[tuple[int, int]]:
+    def _find_nights(self) -> list[tuple[int, int]]:
         record = self._record
         if self._end_us > _NIGHTS_MAX * DAY_S * 1_000_000:
             return []

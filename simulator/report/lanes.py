@@ -13,16 +13,15 @@ _MOMENT = 2.0
 Bar = tuple[int, int, str]
 
 
-def lanes(street: Street, axis: Axis, failure_us: int | None) -> list[Html]:
+def lanes(street: Street, axis: Axis) -> list[Html]:
     """Return a row for each lane, under a heading."""
     named = _bars(street)
     if not named:
         return [tag("div", tag("div", tag("h3", "Faults"), class_="side"),
                     tag("div", "none", class_="none"), class_="row")]
-    behind = axis.background(failure_us, street.drain_us, _HEIGHT)
     rows = [tag("div", tag("div", tag("h3", "Faults"), class_="side"), tag("div"),
                 class_="row")]
-    return rows + [_lane(name, bars, axis, behind) for name, bars in _bounded(named)]
+    return rows + [_lane(name, bars, axis) for name, bars in _bounded(named)]
 
 
 def _bars(street: Street) -> dict[str, list[Bar]]:
@@ -57,7 +56,7 @@ def _bounded(named: dict[str, list[Bar]]) -> list[tuple[str, list[Bar]]]:
     return [*rows[:LANES_MAX - 1], ("all other faults", sorted(rest))]
 
 
-def _lane(name: str, bars: list[Bar], axis: Axis, behind: Html) -> Html:
+def _lane(name: str, bars: list[Bar], axis: Axis) -> Html:
     drawn = []
     for begin_us, end_us, text in bars:
         left = min(axis.x(begin_us), WIDTH - _MOMENT)
@@ -65,7 +64,8 @@ def _lane(name: str, bars: list[Bar], axis: Axis, behind: Html) -> Html:
         drawn.append(tag("rect", tag("title", text), x=f"{left:.2f}", y=2, height=_HEIGHT - 4,
                          width=f"{width:.2f}", class_="fault"))
     return tag("div", tag("div", name, class_="side"),
-               tag("div", tag("svg", behind, *drawn, viewBox=f"0 0 {WIDTH} {_HEIGHT}",
+               tag("div", tag("svg", axis.background(_HEIGHT), *drawn, axis.foreground(_HEIGHT),
+                              viewBox=f"0 0 {WIDTH} {_HEIGHT}",
                               preserveAspectRatio="none", class_="data", role="img",
                               aria_label="; ".join(text for _, _, text in bars[:20])),
                    class_="plot"),

@@ -64,8 +64,9 @@ def _zoom() -> Html:
     return Html.of(
         tag("p", *buttons, " ", tag("output", id="now"), class_="script zoom"),
         tag("p", "All plots share one time axis. Shaded: night. Red line: the first failure. "
-                 "Each plot's scale begins at 0 and ends at the figure in its corner.",
-            class_="soft"))
+                 "Each plot's scale begins at 0 and ends at the figure in its corner. ",
+            tag("span", "Drag over a plot to look closer; click to see the map at that moment.",
+                class_="script"), class_="soft"))
 
 
 def _data(street: Street, figures: list[dict]) -> Html:

@@ -41,6 +41,7 @@ class Plot:
     lines: tuple[Line, ...]
     top: float
     is_logarithmic: bool = False
+    note: str = ""
 
     def height(self, value: float) -> float:
         """Return how high a value lies, 0 to 1."""
@@ -52,13 +53,10 @@ class Plot:
 def render(street: Street) -> tuple[Html, list[dict]]:
     """Return all rows, and what a script needs to say the values under the pointer."""
     record = street.record
-    axis = Axis(record, street.moments)
-    found = record.first_failure()
-    failure_us = found[1].time_us if found else None
-    behind = axis.background(failure_us, street.drain_us)
+    axis = Axis(record, street.moments, street.drain_us)
     drawn = plots(record)
-    rows = [_row(plot, behind, axis, record.bucket_us) for plot in drawn]
-    page = tag("div", axis.labels(), *lanes(street, axis, failure_us), *rows,
+    rows = [_row(plot, axis, record.bucket_us) for plot in drawn]
+    page = tag("div", axis.labels(), *lanes(street, axis), *rows,
                tag("div", class_="cursor", id="cursor"), class_="plots", id="plots")
     return page, [{"unit": plot.unit, "lines": [list(line.values) for line in plot.lines]}
                   for plot in drawn]
@@ -111,7 +109,8 @@ def _latency(record: Record) -> Plot | None:
         return None
     top = max(10.0, *(value for value in latency.highs if value is not None))
     return Plot("From sensor to city", "s", (Line("slowest twentieth", latency.highs, 1),
-                                             Line("median", latency.values, 0)), top, True)
+                                             Line("median", latency.values, 0)), top, True,
+                "each tenfold equally high, from 0.1 s")
 
 
 def _rates(record: Record, title: str, per_minute: float, names: tuple[str, ...]) -> Plot | None:
@@ -167,15 +166,17 @@ def _others(record: Record) -> Iterator[Plot]:
         yield from _sampled(record, name)
 
 
-def _row(plot: Plot, behind: Html, axis: Axis, bucket_us: int) -> Html:
+def _row(plot: Plot, axis: Axis, bucket_us: int) -> Html:
     keys = [tag("li", tag("i", class_=f"t{line.tone}", aria_hidden="true"), line.name, " ",
                 tag("output", class_="now")) for line in plot.lines]
     drawing = tag(
-        "svg", behind, *(_draw(plot, line, axis, bucket_us) for line in plot.lines),
+        "svg", axis.background(),
+        *(_draw(plot, line, axis, bucket_us) for line in plot.lines), axis.foreground(),
         viewBox=f"0 0 {WIDTH} {HEIGHT}", preserveAspectRatio="none", class_="data", role="img",
         aria_label=f"{plot.title}: {_summary(plot)}")
     return tag("div",
-               tag("div", tag("h3", plot.title), tag("ul", *keys), class_="side"),
+               tag("div", tag("h3", plot.title), tag("ul", *keys), plot.note,
+                   class_="side"),
                tag("div", drawing, tag("span", words.quantity(plot.top, plot.unit), class_="top"),
                    class_="plot"),
                class_="row")

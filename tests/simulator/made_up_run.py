@@ -83,15 +83,16 @@ def facts(night: Night) -> RunFacts:
 
 
 def node_facts(number: int) -> NodeFacts:
-    """Return where node `number` stands: streets run east, 60 m apart, a place every 25 m."""
+    """Return where node `number` stands: a place every 25 m, ten streets 60 m apart in a block."""
     furniture = ("bin", "lamp", "lamp", "parking", "lamp")[number % 5]
     street, place = divmod(number, LAMPS_PER_STREET)
+    block, row = divmod(street, 10)
     aside = {"lamp": 0, "bin": 60, "parking": -60}[furniture]
     return NodeFacts(
         f"urn:dev:mac:0200fffe{number:08x}", f"{furniture} {number + 1}", furniture,
         f"street {street + 1}", f"circuit {number // 30 + 1}", GATEWAY,
-        round(ANGERS[0] * 1e6) - street * 540 + aside,
-        round(ANGERS[1] * 1e6) + place * 333)
+        round(ANGERS[0] * 1e6) - row * 540 + aside,
+        round(ANGERS[1] * 1e6) + block * 7300 + place * 333)
 
 
 class MadeUpRun:
@@ -211,6 +212,9 @@ class MadeUpRun:
         half_night_s = 18600 + rng.uniform(0, 5)
         if lit_s < half_night_s < end_s:
             self._tell(half_night_s, LightSet, node.endpoint, 500)
+        for time_s, permille in _by_daylight():
+            if lit_s < time_s < end_s:
+                self._tell(time_s + rng.uniform(0, 300), LightSet, node.endpoint, permille)
         if end_s < self.night.end_s:
             self._tell(end_s, LightSet, node.endpoint, 0)
 
@@ -278,7 +282,10 @@ def outcome(run: MadeUpRun) -> Outcome:
                    "5f1d3a0c9e" + "0" * 54)
 
 
-def daylight_begins_s() -> float | None:
-    """Return the second of the made-up run at which the sun rises."""
-    rise = sun.sunrise_unix_s(START_UNIX_S + 86400, *ANGERS)
-    return None if rise is None else rise - START_UNIX_S
+def _by_daylight() -> list[tuple[float, int]]:
+    """Return when lamps go out at the next sunrise and on at the sunset after it, in permille."""
+    tomorrow_s = START_UNIX_S + 86400
+    rise_s = sun.sunrise_unix_s(tomorrow_s, *ANGERS)
+    set_s = sun.sunset_unix_s(tomorrow_s, *ANGERS)
+    assert rise_s is not None and set_s is not None
+    return [(rise_s - START_UNIX_S, 0), (set_s - START_UNIX_S, 1000)]
