@@ -126,6 +126,15 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class LightCarpet:
+    """The light of all lamps in percent: a row for each night, noon to noon, by `slot_s`."""
+
+    first_noon_unix_s: int
+    slot_s: int
+    percent: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LostReading:
     """A reading that a node took and the city never had; `acknowledged_us` by the gateway."""
 
@@ -210,6 +219,7 @@ class Record:
     commands: dict[str, int]
     commands_not_done: tuple[CommandRecord, ...]
     datagrams: dict[str, int]
+    carpet: LightCarpet | None = None
 
     def to_json(self) -> bytes:
         """Return the record as a JSON object."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from firmware.journal import ReadingDropped, ReadingsAcknowledged, ReadingTaken
 from firmware.lwm2m_client import Registered, RegistrationLost, RegistrationRefused, Stopped
+from firmware.timezone import DAY_S, Timezone
 from simulator.fault import Fault
 from simulator.happenings import (
     CommandAnswered,
@@ -36,6 +37,7 @@ from simulator.record import (
     RunFacts,
     Span,
 )
+from simulator.recording.carpet import DAYS_MIN, Carpet
 from simulator.recording.node_life import NodeLife, history_max
 from simulator.recording.series import Buckets, Count, Figure, Gauge, Quantiles
 from simulator.recording.waiting import Way
@@ -75,6 +77,9 @@ class Recorder:
         self._light_sum = 0
         self._lamps = sum(each.furniture == "lamp" for each in facts.nodes)
         self._states = Counter({NO_POWER: len(facts.nodes)})
+        self._carpet = None
+        if facts.duration_s >= DAYS_MIN * DAY_S and self._lamps:
+            self._carpet = Carpet(facts.start_unix_s, Timezone(facts.timezone).standard_s)
         self._make_figures(Buckets(facts.duration_s))
 
     def _make_figures(self, buckets: Buckets) -> None:
@@ -183,7 +188,10 @@ class Recorder:
         node.light(light.time_us, light.permille > 0)
         self._light_sum += light.permille - self._light.get(light.endpoint, 0)
         self._light[light.endpoint] = light.permille
-        self._brightness.set(light.time_us, self._light_sum / 10 / max(1, self._lamps))
+        percent = self._light_sum / 10 / max(1, self._lamps)
+        self._brightness.set(light.time_us, percent)
+        if self._carpet is not None:
+            self._carpet.set(light.time_us, percent)
 
     def _take_delivered(self, delivered: ReadingDelivered) -> None:
         time_us, endpoint = delivered.time_us, delivered.endpoint
@@ -273,7 +281,8 @@ class Recorder:
             tuple(_ended(each, end_us) if each.end_us < 0 else each for each in self._faults),
             self._faults_left_out, tuple(sorted(self._outages, key=_outage_begin)),
             tuple(figure.series(end_us) for figure in figures), self._way.lost(),
-            dict(self._commands), tuple(self._not_done), dict(self._datagrams))
+            dict(self._commands), tuple(self._not_done), dict(self._datagrams),
+            None if self._carpet is None else self._carpet.finish(end_us))
 
 
 def _ended(fault: FaultRecord, end_us: int) -> FaultRecord:

@@ -1,10 +1,8 @@
 """The time axis that all plots of a report share."""
 
 from firmware.timezone import DAY_S
-from simulator.record import Record
 from simulator.report.html import Html, tag
-from simulator.report.moments import Moments
-from simulator.report.story import sun_changes
+from simulator.report.street import Street
 from simulator.world import sun
 
 # All plots are so wide inside, whatever their width on the page.
@@ -16,12 +14,14 @@ _NIGHTS_MAX = 21
 
 
 class Axis:
-    """From a run's beginning to its end; its nodes sign off at `drain_us`."""
+    """From a run's beginning to its end; its nodes sign off before that."""
 
-    def __init__(self, record: Record, moments: Moments, drain_us: int) -> None:
+    def __init__(self, street: Street) -> None:
+        record = street.record
+        self._street = street
         self._record = record
-        self._moments = moments
-        self._drain_us = drain_us
+        self._moments = street.moments
+        self._drain_us = street.drain_us
         self._end_us = max(1, record.end_us)
         self._nights = self._find_nights()
         found = record.first_failure()
@@ -74,7 +74,7 @@ class Axis:
         is_up = sun.elevation_degrees(facts.start_unix_s, facts.latitude,
                                       facts.longitude) > sun.HORIZON_DEGREES
         nights, since = [], None if is_up else 0
-        for time_us, is_rise in sun_changes(record):
+        for time_us, is_rise in self._street.suns:
             if is_rise and since is not None:
                 nights.append((since, time_us))
                 since = None

@@ -18,6 +18,7 @@ class Moments:
         self.start = self._timezone.local(facts.start_unix_s)
         end = self._timezone.local(facts.start_unix_s + facts.duration_s)
         # An evening that ends after midnight needs no dates to be understood.
+        self._has_years = end.year != self.start.year
         self._has_dates = facts.duration_s > _DAY_S or end.days > self.start.days + 1
 
     def _local(self, time_us: int):
@@ -28,7 +29,10 @@ class Moments:
         local = self._local(time_us)
         minutes, second = divmod(local.second_of_day, 60)
         text = f"{minutes // 60:02}:{minutes % 60:02}:{second:02}"
-        return f"{self._short_date(local)} {text}" if self._has_dates else text
+        if not self._has_dates:
+            return text
+        year = f" {local.year}" if self._has_years else ""
+        return f"{self._short_date(local)}{year} {text}"
 
     def minute(self, time_us: int) -> str:
         """Return a moment to the minute."""
@@ -42,6 +46,10 @@ class Moments:
         minutes, second = divmod(local.second_of_day, 60)
         text = f"{minutes // 60:02}:{minutes % 60:02}"
         return f"{text}:{second:02}" if step_s < 60 else text
+
+    def day(self, time_us: int) -> str:
+        """Return the date of a moment: "27 Nov"."""
+        return self._short_date(self._local(time_us))
 
     def _short_date(self, local) -> str:
         return f"{local.day} {_MONTHS[local.month - 1][:3]}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.record import Record
-from simulator.report import plots, story, street_map, tables, verdict
+from simulator.report import light_carpet, plots, story, street_map, tables, verdict
 from simulator.report.html import Html, tag
 from simulator.report.street import Street
 
@@ -32,6 +32,9 @@ def render(record: Record) -> str:
         _section("By furniture", tables.furniture(record)),
         _section("Nodes with trouble", tables.nodes(street)),
     ]
+    if record.carpet is not None:
+        sections.insert(4, _section("Light through the nights",
+                                    light_carpet.render(street, record.carpet)))
     commands = tables.commands(street)
     if commands is not None:
         sections.append(_section("Commands from the city", commands))

@@ -18,6 +18,7 @@ OTHERS_MAX = 8
 # Lines of a plot beyond these would have colours that nobody can tell apart.
 LINES_MAX = 6
 _LUX_DECADES = 5
+_DAYLIGHT_BUCKET_US = 3600 * 1_000_000
 
 Values = tuple[float | None, ...]
 
@@ -53,7 +54,7 @@ class Plot:
 def render(street: Street) -> tuple[Html, list[dict]]:
     """Return all rows, and what a script needs to say the values under the pointer."""
     record = street.record
-    axis = Axis(record, street.moments, street.drain_us)
+    axis = Axis(street)
     drawn = plots(record)
     rows = [_row(plot, axis, record.bucket_us) for plot in drawn]
     page = tag("div", axis.labels(), *lanes(street, axis), *rows,
@@ -86,8 +87,11 @@ def _light(record: Record) -> Plot | None:
     light = record.named("light")
     if light is None or not any(node.facts.furniture == "lamp" for node in record.nodes):
         return None
-    return Plot("Light", "%", (Line("light of all lamps", light.values, 3, "area"),
-                               Line("daylight, dark to bright", _daylight(record), 4)), 100)
+    lines = [Line("light of all lamps", light.values, 3, "area")]
+    # A mean over a day says nothing of the sun: the carpet of nights does.
+    if record.bucket_us <= _DAYLIGHT_BUCKET_US:
+        lines.append(Line("daylight, dark to bright", _daylight(record), 4))
+    return Plot("Light", "%", tuple(lines), 100)
 
 
 def _daylight(record: Record) -> Values:

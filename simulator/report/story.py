@@ -4,19 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from firmware.timezone import DAY_S
 from simulator.fault import FaultKind
-from simulator.record import FaultRecord, Record
+from simulator.record import FaultRecord
 from simulator.report import words
 from simulator.report.html import Html, tag
 from simulator.report.moments import length
 from simulator.report.street import Street
-from simulator.world import sun
 
 LINES_MAX = 60
 # So many faults are told one by one; of more, those of a kind become one line.
 FAULTS_TOLD_MAX = 24
 _SUN_DAYS_MAX = 3
-_DAY_S = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +40,16 @@ def render(street: Street) -> Html:
 
 def lines(street: Street) -> list[Line]:
     """Return what happened, in order."""
-    told = [*_suns(street.record), *_faults(street), *_outages(street), *_failures(street),
+    told = [*_suns(street), *_faults(street), *_outages(street), *_failures(street),
             *_low_points(street)]
     told.append(Line(street.drain_us, "note", "the time is over: nodes send what they hold and "
                                               "sign off"))
     return sorted(told, key=lambda line: line.time_us)
 
 
-def sun_changes(record: Record) -> list[tuple[int, bool]]:
-    """Return (microsecond, whether it rises) for every sunrise and sunset of a run."""
-    facts = record.facts
-    place = (facts.latitude, facts.longitude)
-    changes = []
-    for day in range(-1, record.end_us // 1_000_000 // _DAY_S + 3):
-        noon_s = facts.start_unix_s + day * _DAY_S
-        for moment_s, is_rise in ((sun.sunrise_unix_s(noon_s, *place), True),
-                                  (sun.sunset_unix_s(noon_s, *place), False)):
-            if moment_s is not None:
-                time_us = round((moment_s - facts.start_unix_s) * 1e6)
-                if 0 <= time_us <= record.end_us:
-                    changes.append((time_us, is_rise))
-    return sorted(changes)
-
-
-def _suns(record: Record) -> Iterator[Line]:
-    if record.end_us <= _SUN_DAYS_MAX * _DAY_S * 1_000_000:
-        for time_us, is_rise in sun_changes(record):
+def _suns(street: Street) -> Iterator[Line]:
+    if street.record.end_us <= _SUN_DAYS_MAX * DAY_S * 1_000_000:
+        for time_us, is_rise in street.suns:
             yield Line(time_us, "sun", "sunrise" if is_rise else "sunset")
 
 

@@ -3,10 +3,12 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
+from firmware.timezone import DAY_S
 from simulator.fault import Fault, FaultKind
 from simulator.record import FaultRecord, NodeRecord, Outage, Record
 from simulator.report import words
 from simulator.report.moments import Moments
+from simulator.world import sun
 
 # What ended so long before a moment may still be its reason.
 AFTERMATH_US = 1800 * 1_000_000
@@ -36,6 +38,7 @@ class Street:
             if not check.ok and check.first is not None:
                 self.failures[check.first.subject].append(check.name)
         self.troubles = self._troubles()
+        self.suns = sun_changes(record)
 
     @property
     def drain_us(self) -> int:
@@ -116,6 +119,22 @@ class Street:
         if trouble.end_us > time_us:
             return f"since {begin}: {trouble.text}"
         return f"{begin} to {self.moments.minute(trouble.end_us)}: {trouble.text}"
+
+
+def sun_changes(record: Record) -> list[tuple[int, bool]]:
+    """Return (microsecond, whether it rises) for every sunrise and sunset of a run."""
+    facts = record.facts
+    place = (facts.latitude, facts.longitude)
+    changes = []
+    for day in range(-1, record.end_us // 1_000_000 // DAY_S + 3):
+        moment_s = facts.start_unix_s + day * DAY_S
+        for change_s, is_rise in ((sun.sunrise_unix_s(moment_s, *place), True),
+                                  (sun.sunset_unix_s(moment_s, *place), False)):
+            if change_s is not None:
+                time_us = round((change_s - facts.start_unix_s) * 1e6)
+                if 0 <= time_us <= record.end_us:
+                    changes.append((time_us, is_rise))
+    return sorted(changes)
 
 
 def in_trouble(node: NodeRecord) -> bool:

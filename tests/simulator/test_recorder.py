@@ -1,5 +1,7 @@
 """What a run keeps for its report: bounded, whole, and the same after JSON."""
 
+from dataclasses import replace
+
 import pytest
 
 from firmware.journal import ReadingDropped, ReadingTaken
@@ -17,12 +19,13 @@ from simulator.happenings import (
     ReadingDelivered,
     Sampled,
 )
-from simulator.record import LIT, NO_POWER, OUT_OF_TOUCH, REGISTERED, Record, Span
+from simulator.record import LIT, NO_POWER, OUT_OF_TOUCH, REGISTERED, Outcome, Record, Span
 from simulator.recording import recorder as recorder_module
 from simulator.recording import waiting
 from simulator.recording.node_life import HISTORY_MAX, NodeLife
 from simulator.recording.recorder import Recorder
 from simulator.recording.series import BUCKETS_MAX, Buckets, Count, Gauge, Quantiles
+from simulator.result import Tally
 from tests.simulator import made_up_run
 from tests.simulator.made_up_run import GATEWAY, MadeUpRun, Night
 
@@ -200,3 +203,19 @@ def test_what_is_sampled_becomes_a_series_of_its_name():
     name = "tasks/gateway-1"
     record = told(Sampled(10 * S, {name: 4}), Sampled(20 * S, {name: 9}))
     assert record.named(name).highs[:4] == (None, 4, 9, 9)
+
+
+def test_light_of_many_days_is_kept_by_night_and_half_hour():
+    facts = replace(made_up_run.facts(Night(nodes=2)), duration_s=9 * 86400)
+    recorder = Recorder(facts)
+    evening_s = 40 * 60  # The run begins at 17:20.
+    for night in range(9):
+        for time_s, permille in ((evening_s, 1000), (evening_s + 6 * 3600, 0)):
+            recorder.take(LightSet((night * 86400 + time_s) * S, LAMP.endpoint, permille))
+    carpet = recorder.finish(9 * 86400 * S, Outcome((), (), Tally(0, 0, 0, 0, 0, 0), 1)).carpet
+    noon_to_six, lit = [0] * 12, [100] * 12
+    assert list(carpet.percent[3]) == noon_to_six + lit + [0] * 24
+
+
+def test_short_run_has_no_carpet(bad_night):
+    assert bad_night.carpet is None

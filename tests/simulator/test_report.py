@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import html5lib
 import pytest
 
-from simulator.record import Record
+from simulator.record import LightCarpet, Record
 from simulator.report import street_map
 from simulator.report.page import render
 from simulator.report.street import Street
@@ -145,3 +145,18 @@ def test_city_of_many_nodes_is_drawn_in_few_bytes(good_night):
     page = render(record)
     assert len(page) < 500_000
     assert_is_valid(page)
+
+
+def test_light_of_many_nights_is_drawn_against_the_sun(good_night):
+    days = 20
+    night = tuple([0] * 12 + [100] * 20 + [0] * 16)
+    carpet = LightCarpet(made_up_run.START_UNIX_S - 19200, 1800, (night,) * days)
+    facts = replace(good_night.facts, duration_s=days * 86400)
+    page = render(replace(good_night, facts=facts, end_us=days * 86400 * 1_000_000,
+                          bucket_us=86400 * 1_000_000, carpet=carpet))
+    assert_is_valid(page)
+    assert "M19 24h1v40h-1z" in page
+    sunsets = re.search(r'<polyline points="([^"]*)"', page).group(1).split()
+    # The run begins just after the first one.
+    assert len(sunsets) == days - 1
+    assert all(20 < float(point.split(",")[1]) < 22 for point in sunsets)
