@@ -28,8 +28,33 @@ class FurnitureTally:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstFailure:
+    """What broke a check first: when (microseconds of the run), who, what, and in which event."""
+
+    check: str
+    time_us: int
+    subject: str
+    what: str
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well a detector did against the truth."""
+
+    name: str
+    value: float
+    unit: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """A finished run. Datagrams that were lost are None where nobody could see it."""
+    """A finished run. Datagrams that were lost are None where nobody could see it.
+
+    `failures` has one for each check that failed, `scores` are those of detectors; a run in real
+    time has neither. `replay` is the command that runs it again, "" where nothing can.
+    """
 
     scenario: str
     seed: int
@@ -45,6 +70,9 @@ class Result:
     furniture: tuple[FurnitureTally, ...]
     checks: tuple[Check, ...]
     trace_sha256: str | None = None
+    failures: tuple[FirstFailure, ...] = ()
+    scores: tuple[Score, ...] = ()
+    replay: str = ""
 
     @property
     def is_ok(self) -> bool:
@@ -69,6 +97,11 @@ class Result:
                           "bytes": self.datagram_bytes},
             "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in self.checks],
             "security": self.security, "trace_sha256": self.trace_sha256,
+            "failures": [{"check": f.check, "time_s": f.time_us / 1e6, "subject": f.subject,
+                          "what": f.what, "event": f.event} for f in self.failures],
+            "scores": [{"name": s.name, "value": s.value, "unit": s.unit, "detail": s.detail}
+                       for s in self.scores],
+            "replay": self.replay or None,
         }
         return json.dumps(value, indent=2) + "\n"
 

@@ -145,9 +145,10 @@ class Commands(Check):
     def _judge_open(self, now_us: int) -> None:
         for command in list(self._open.values()):
             given = command.given
-            due_us = given.time_us + (given.expires_s or 0) * SECOND_US + self._answer_us
-            if now_us <= due_us or self._troubles.touches_back_end(
-                    given.gateway, now_us, self._answer_us):
+            # Its life begins when the gateway has it, and the result waits for the city.
+            begun_us = max(given.time_us, self._troubles.last_back_end_us(given.gateway))
+            due_us = begun_us + (given.expires_s or 0) * SECOND_US + self._answer_us
+            if now_us <= due_us or self._troubles.touches_back_end(given.gateway, now_us):
                 continue
             del self._open[given.command]
             self.fail(due_us, self._facts.name_of(given.endpoint),

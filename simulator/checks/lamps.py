@@ -18,8 +18,9 @@ from simulator.happenings import (
 LAMP = "lamp"
 DEFAULT_LEVEL = "/3416/0/4"
 DARK, LIT = "dark at night", "lit by day"
-# Written, these decide the light for ever: programs, and the lock for who works at the pole.
-GOVERNING = ("/3452/", "/3453/", "/3454/", "/3416/", "/3410/")
+# Written, these decide the light for ever: programs and which of them count, levels, and the
+# lock for who works at the pole.
+GOVERNING = ("/3452/", "/3453/", "/3454/", "/3416/0/1", "/3416/0/41", "/3410/0/7", DEFAULT_LEVEL)
 OVERRIDE_DEFAULT_S = 7200
 NEVER_US = 1 << 62
 

@@ -9,7 +9,7 @@ from simulator.happenings import NodeSaid, Sampled
 class Bounded(Check):
     """What is sampled stays within its bound; so does what each node holds.
 
-    A name is held to the bound of its part before the slash: "uplink_depth/gateway-1" to that of
+    A name is held to the bound that its first words have: "uplink_depth_city/gateway-1" to that of
     "uplink_depth". Names without a bound are for plots alone.
     """
 
@@ -21,10 +21,11 @@ class Bounded(Check):
         self._book = book
         self._journal_max = bounds.journal_readings_max
         self._bounds = {
-            "uplink_depth": bounds.queue_rows_max, "store_rows": bounds.queue_rows_max,
-            "journal": bounds.journal_readings_max, "tasks": bounds.tasks_max,
-            "exchanges": bounds.tasks_max,
+            "uplink_depth": bounds.queue_rows_max, "gateway_readings": bounds.queue_rows_max,
+            "tasks": bounds.tasks_max, "gateway_tasks": bounds.tasks_max,
+            "datagrams_under_way": bounds.tasks_max,
         }
+        self._bound_of: dict[str, int | None] = {}
         self._beyond: set[str] = set()
         book.on_taken.append(self._judge_journal)
 
@@ -33,10 +34,13 @@ class Bounded(Check):
 
     def _sample(self, sampled: Sampled) -> None:
         for name, value in sampled.values.items():
-            what, _, whose = name.partition("/")
-            bound = self._bounds.get(what)
+            if name not in self._bound_of:
+                self._bound_of[name] = next(
+                    (bound for words, bound in self._bounds.items() if name.startswith(words)),
+                    None)
+            bound = self._bound_of[name]
             if bound is not None:
-                self._judge(sampled, name, whose or "the run", value, bound)
+                self._judge(sampled, name, name.partition("/")[2] or "the run", value, bound)
 
     def _judge_journal(self, said: NodeSaid, book: BootBook, is_new: bool) -> None:
         held = self._book.held(said.endpoint)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from simulator.checks.bounds import Bounds, Facts
 from simulator.checks.check import SECOND_US, Check, Handler
-from simulator.checks.commands import LEVEL, level_and_length
+from simulator.checks.commands import LEVEL, OVERRIDE_END, level_and_length
 from simulator.happenings import (
     CommandGiven,
     LightSet,
@@ -15,10 +15,7 @@ from simulator.happenings import (
     TruthChanged,
 )
 
-LAMP_OBJECT = "/3416/0/"
-GOVERNING = (LAMP_OBJECT, "/3452/", "/3453/", "/3454/", "/3410/")
-# The two that one dim writes beside its level, and what moves an override that there is.
-OF_ONE_DIM = ("/3416/0/50", "/3416/0/51", "/3416/0/52")
+GOVERNING = (LEVEL, "/3416/0/41", "/3410/0/7")
 MINIMUM_LEVEL = 10
 BOOT_FEE_S = 900
 """What an override may lose at each boot, where the time is not known (docs/lamp.md)."""
@@ -64,9 +61,8 @@ class Overrides(Check):
             self._dims[given.endpoint] = given
 
     def _obey(self, obeyed: NodeObeyed) -> None:
-        if not obeyed.path.startswith(GOVERNING) or obeyed.path in OF_ONE_DIM:
-            if obeyed.path == OF_ONE_DIM[1] and not obeyed.value:
-                self._overrides.pop(obeyed.endpoint, None)
+        is_resumed = obeyed.path == OVERRIDE_END and not obeyed.value
+        if obeyed.path not in GOVERNING and not is_resumed:
             return
         self._overrides.pop(obeyed.endpoint, None)
         given = self._dims.get(obeyed.endpoint)

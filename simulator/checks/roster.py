@@ -21,6 +21,7 @@ from simulator.checks.troubles import Troubles
 from simulator.checks.wire import Wire
 from simulator.happenings import Happening
 from simulator.result import Check as Verdict
+from simulator.result import FirstFailure
 
 
 class Roster:
@@ -63,6 +64,13 @@ class Roster:
         """Return what the checks remember of what failed, in the order of time."""
         found = [failure for check in self.checks for failure in check.failures]
         return tuple(sorted(found, key=lambda failure: failure.time_us))
+
+    def first_failures(self) -> tuple[FirstFailure, ...]:
+        """Return what broke each check that failed, the earliest first."""
+        first = [check.first for check in self.checks if check.count]
+        return tuple(
+            FirstFailure(each.check, each.time_us, each.subject, each.what, each.event)
+            for each in sorted(first, key=lambda failure: failure.time_us))
 
     def first_events(self) -> dict[str, str]:
         """Return the first offending event of each check that failed, by the check's name."""

@@ -47,6 +47,10 @@ class Troubles:
         """Return whether anything is, or was, wrong between that gateway and the city."""
         return self._any((ALL, gateway, CITY), now_us, for_us)
 
+    def last_back_end_us(self, gateway: str) -> int:
+        """Return when what was wrong between that gateway and the city ended last."""
+        return max(self._last_us.get(each, _NEVER) for each in (ALL, gateway, CITY))
+
     def last_us(self, endpoint: str) -> int:
         """Return when what touched the node, its gateway or the city ended last."""
         return max(self._last_us.get(each, _NEVER) for each in (*self._targets(endpoint), CITY))
