@@ -66,7 +66,7 @@ def render(street: Street) -> tuple[Html, list[dict]]:
 def plots(record: Record) -> list[Plot]:
     """Return the plots of a record; what it knows nothing of is left out."""
     per_minute = 60_000_000 / record.bucket_us
-    drawn = [_nodes(record), _light(record), *_sampled(record, "uplink rows"), _latency(record),
+    drawn = [_nodes(record), _light(record), *_sampled(record, "uplink_depth"), _latency(record),
              _rates(record, "Readings", per_minute, ("taken", "delivered")),
              _rates(record, "Registrations", per_minute, ("registrations",)),
              _rates(record, "Messages", per_minute, ("datagrams", "datagrams lost")),
@@ -95,16 +95,23 @@ def _light(record: Record) -> Plot | None:
 
 
 def _daylight(record: Record) -> Values:
-    """Return a clear sky's daylight, 1 lux to 100,000 lux as 0 to 100 by its logarithm."""
+    """Return the daylight, 1 lux to 100,000 lux as 0 to 100 by its logarithm.
+
+    A clear sky's, where the run has sampled none.
+    """
+    sampled = record.named("daylight_lux")
+    lux = sampled.values if sampled is not None else _clear_sky(record)
+    return tuple(None if each is None
+                 else round(math.log10(max(each, 1)) / _LUX_DECADES * 100, 1) for each in lux)
+
+
+def _clear_sky(record: Record) -> Values:
     facts = record.facts
-    count = record.end_us // record.bucket_us + 1
-    values = []
-    for at in range(count):
-        middle_s = facts.start_unix_s + (at + 0.5) * record.bucket_us / 1e6
-        lux = sun.illuminance_lux(
-            sun.elevation_degrees(middle_s, facts.latitude, facts.longitude))
-        values.append(round(max(0.0, math.log10(max(lux, 1)) / _LUX_DECADES * 100), 1))
-    return tuple(values)
+    middles_s = (facts.start_unix_s + (at + 0.5) * record.bucket_us / 1e6
+                 for at in range(record.end_us // record.bucket_us + 1))
+    return tuple(
+        sun.illuminance_lux(sun.elevation_degrees(middle_s, facts.latitude, facts.longitude))
+        for middle_s in middles_s)
 
 
 def _latency(record: Record) -> Plot | None:
@@ -139,16 +146,27 @@ def _short(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-_TITLES = {"uplink rows": ("Waiting for the city", "readings"),
-           "journal readings": ("Waiting at the nodes", "readings"),
-           "store bytes": ("Gateway's store", "bytes"),
-           "gateway memory bytes": ("Gateway's memory", "bytes")}
+# Quantities that are sampled: what stands above their plot, and their unit.
+_TITLES = {"uplink_depth": ("Waiting for the city", "readings"),
+           "light_power_w": ("Power of all lamps", "W"),
+           "store_rows": ("Rows of the gateway's store", ""),
+           "store_bytes": ("Size of the gateway's store", "bytes"),
+           "exchanges": ("Requests that are not answered yet", ""),
+           "datagrams_under_way": ("Messages on their way", ""),
+           "tasks": ("Tasks of gateways and city", "")}
+# What other plots show already.
+_SHOWN = frozenset((
+    "registered", "out of touch", "light", "latency", "uplink_depth", "nodes_running",
+    "nodes_registered", "lamps_lit", "daylight_lux", "readings_taken", "readings_delivered"))
 
 
 def _sampled(record: Record, quantity: str) -> Iterator[Plot]:
-    lines = [Line(series.name.partition("/")[2] or quantity, series.highs, tone % LINES_MAX)
-             for tone, series in enumerate(_of_quantity(record, quantity))]
-    title, unit = _TITLES.get(quantity, (quantity.capitalize(), ""))
+    found = _of_quantity(record, quantity)
+    # Of many gateways, those with the most.
+    found.sort(key=lambda series: -max((high or 0 for high in series.highs), default=0))
+    lines = [Line(series.name.partition("/")[2], series.highs, tone)
+             for tone, series in enumerate(found[:LINES_MAX])]
+    title, unit = _TITLES.get(quantity, (quantity.replace("_", " ").capitalize(), ""))
     plot = _scaled(title, unit, lines)
     if plot is not None:
         yield plot
@@ -159,11 +177,10 @@ def _of_quantity(record: Record, quantity: str) -> list[Series]:
 
 
 def _others(record: Record) -> Iterator[Plot]:
-    own = {"registered", "out of touch", "light", "latency", "uplink rows"}
     quantities: defaultdict[str, int] = defaultdict(int)
     for series in record.series:
         name = series.name.partition("/")[0]
-        if series.kind == "gauge" and name not in own:
+        if series.kind == "gauge" and name not in _SHOWN:
             quantities[name] += 1
     # Those that the report has words for come first.
     for name in sorted(quantities, key=lambda name: (name not in _TITLES, name))[:OTHERS_MAX]:

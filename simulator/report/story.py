@@ -112,7 +112,7 @@ def _low_points(street: Street) -> Iterator[Line]:
     if registered is not None:
         yield from _fewest_registered(street, registered.lows[1:last])
     for series in record.series:
-        if series.name.startswith("uplink rows") and any(series.highs):
+        if series.name.startswith("uplink_depth") and any(series.highs):
             known = [high or 0 for high in series.highs]
             most = max(known)
             at = known.index(most)

@@ -24,13 +24,18 @@ _FAULTS = {
     FaultKind.CLOCK_STEP: ("the clock of", "was moved by {amount:+g} s"),
     FaultKind.BROKER_DOWN: ("", "the city's message broker was away"),
     FaultKind.BROKER_SLOW: ("", "the city's message broker took {amount:g} s to answer"),
+    FaultKind.BROKER_REFUSES: ("", "the city's message broker refused everything (code "
+                               "{amount:g})"),
+    FaultKind.LINE_CUT: ("the line from", "to the city's message broker broke"),
+    FaultKind.CONSUMER_DIES: ("", "the city's consumer died before it acknowledged"),
     FaultKind.CONSUMER_DOWN: ("", "the city's consumer was away"),
     FaultKind.ACK_LATE: ("", "the city acknowledged {amount:g} s late"),
-    FaultKind.ACK_TWICE: ("", "the city acknowledged everything twice"),
+    FaultKind.ACK_TWICE: ("", "the city acknowledged everything twice, {amount:g} s apart"),
     FaultKind.ACK_NEVER: ("", "the city acknowledged nothing"),
     FaultKind.PARTITION: ("", "was cut off from the network"),
     FaultKind.LOSS: ("the network of", "lost {amount:.0%} of the messages"),
     FaultKind.ADDRESS_CHANGE: ("", "got another network address"),
+    FaultKind.REPLAY: ("somebody played the last {amount:g} messages to", "back to it"),
     FaultKind.BLACKOUT: ("", "had no mains power"),
     FaultKind.MAINS_DIP: ("", "had a dip of its mains power"),
 }
@@ -45,8 +50,7 @@ FURNITURE = {"lamp": "lamps", "bin": "bins", "parking": "parking bays"}
 
 def fault(kind: FaultKind, target: str, amount: float) -> str:
     """Return a fault as a statement: "circuit 2 had no mains power"."""
-    before, after = _FAULTS.get(kind, ("", f"{kind.value}"))
-    after = after.format(amount=amount)
+    before, after = (text.format(amount=amount) for text in _FAULTS[kind])
     if after.startswith("the city"):
         return after
     return " ".join(filter(None, (before, _EVERYBODY.get(target, target), after)))

@@ -125,7 +125,7 @@ class MadeUpRun:
         if not night.is_bad:
             return
         for kind, target, (begin_s, end_s) in (
-                (FaultKind.BROKER_DOWN, "broker", night.broker_down),
+                (FaultKind.BROKER_DOWN, "city", night.broker_down),
                 (FaultKind.BLACKOUT, "circuit 2", night.blackout),
                 (FaultKind.GATEWAY_KILL, GATEWAY, night.killed),
                 (FaultKind.LOSS, "street 1", (12000, 13200))):
@@ -234,8 +234,8 @@ class MadeUpRun:
                 depth += changes[at][1]
                 at += 1
             self._tell(minute * 60, Sampled, {
-                f"uplink rows/{GATEWAY}/city": float(depth),
-                f"store bytes/{GATEWAY}": 1_000_000.0 + 400 * at})
+                f"uplink_depth/{GATEWAY}": float(depth),
+                f"store_bytes/{GATEWAY}": 1_000_000.0 + 400 * at})
 
 
 def _after(time_s: float, outage: tuple[float, float], is_bad: bool, rng: random.Random) -> float:

@@ -89,7 +89,7 @@ def test_faults_have_their_times(bad_night):
 
 def test_figures_show_the_blackout_and_the_broker_that_was_away(bad_night):
     registered = bad_night.named("registered")
-    queue = bad_night.named(f"uplink rows/{GATEWAY}/city")
+    queue = bad_night.named(f"uplink_depth/{GATEWAY}")
     at = round(NIGHT.blackout[0] + 120) * S // bad_night.bucket_us
     assert registered.values[at - 10] == 60 and registered.values[at] == 30
     assert max(queue.highs) == queue.highs[NIGHT.broker_down[1] * S // bad_night.bucket_us]

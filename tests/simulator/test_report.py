@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 import html5lib
 import pytest
 
+from simulator.fault import FaultKind
 from simulator.record import LightCarpet, Record
-from simulator.report import street_map
+from simulator.report import street_map, words
+from simulator.report.moments import Moments, length
 from simulator.report.page import render
 from simulator.report.street import Street
 from tests.simulator import made_up_run
@@ -160,3 +162,30 @@ def test_light_of_many_nights_is_drawn_against_the_sun(good_night):
     # The run begins just after the first one.
     assert len(sunsets) == days - 1
     assert all(20 < float(point.split(",")[1]) < 22 for point in sunsets)
+
+
+def test_every_kind_of_fault_has_words():
+    said = {words.fault(kind, "lamp 7", 0.5) for kind in FaultKind}
+    assert len(said) == len(FaultKind)
+    assert words.fault(FaultKind.DISK_FULL, "all", 0) == "the disk of the whole district was full"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (0.25, "0.2 s"), (2, "2 s"), (75, "75 s"), (300, "5 min"), (3900, "65 min"),
+    (7500, "2 h 5 min"), (198_000, "2 days 7 h"), (31_536_000, "365 days")])
+def test_spans_of_time_are_told_in_units_that_fit(seconds, text):
+    assert length(seconds) == text
+
+
+def test_clock_is_that_of_the_place_on_both_sides_of_a_change_to_summer_time(good_night):
+    facts = replace(good_night.facts, start_unix_s=1_806_192_000, duration_s=10 * 3600)
+    moments = Moments(facts)  # 28 March 2027, 01:00 in Angers; clocks go from 02:00 to 03:00
+    assert [moments.clock(hour * 3600 * 1_000_000) for hour in (0, 1, 2)] == [
+        "01:00:00", "03:00:00", "04:00:00"]
+
+
+def test_run_of_days_names_its_dates(good_night):
+    moments = Moments(replace(good_night.facts, duration_s=3 * 86400))
+    assert moments.clock(86400 * 1_000_000) == "28 Nov 17:20:00"
+    year = Moments(replace(good_night.facts, duration_s=365 * 86400))
+    assert year.clock(86400 * 1_000_000) == "28 Nov 2026 17:20:00"
