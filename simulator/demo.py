@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from firmware.timezone import Timezone
 from gateway.cli.connection import ApiError
 from gateway.clock import ScaledClock
 from gateway.service import DATABASE
@@ -22,7 +21,7 @@ from simulator.result import Result, checks_of, protection_check
 from simulator.result_screen import security_warning
 from simulator.run_folder import check_places
 from simulator.world import sun
-from simulator.world.places import ANGERS, ANGERS_TIMEZONE
+from simulator.world.places import ANGERS
 
 # The street is looked at from dusk on: its photocells switch some twenty minutes after sunset.
 AFTER_SUNSET_S = 12 * 60
@@ -75,7 +74,7 @@ async def run(settings: DemoSettings) -> int:
 
 def _start_of_evening() -> int:
     """Return the Unix time at which today's dusk in Angers begins to want light."""
-    return int(sun.sunset_unix_s(time.time(), *ANGERS)) + AFTER_SUNSET_S
+    return int(sun.sunset_unix_s(time.time(), ANGERS.latitude, ANGERS.longitude)) + AFTER_SUNSET_S
 
 
 async def _street_life(settings: DemoSettings, folder: Path) -> Result:
@@ -92,9 +91,8 @@ async def _street_life(settings: DemoSettings, folder: Path) -> Result:
     try:
         await gateway.start()
         fleet = LiveFleet(StreetPlan(
-            settings.nodes, settings.seed, settings.speed, *ANGERS,
-            Timezone(ANGERS_TIMEZONE).offset_s(shown_s), REPORT_INTERVAL_S, settings.security),
-            clock, port)
+            settings.nodes, settings.seed, settings.speed, ANGERS, REPORT_INTERVAL_S,
+            settings.security), clock, port)
         demo = Demo(settings, gateway, fleet, screen)
         virtual_s = await demo.run()
     finally:

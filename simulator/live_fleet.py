@@ -9,6 +9,7 @@ from functools import partial
 from firmware import keys
 from firmware.journal import ReadingDropped, ReadingsAcknowledged, ReadingTaken
 from firmware.lwm2m_client import Registered, Stopped
+from firmware.timezone import Timezone
 from gateway.clock import Clock
 from protocol.coap_parameters import TransmissionParameters
 from protocol.settings import Settings
@@ -18,7 +19,9 @@ from simulator.fleet import Place, build
 from simulator.node_driver import NodeDriver
 from simulator.real_time import NodeSocket, ScaledTimers
 from simulator.result import FurnitureTally
-from simulator.world.street import Street
+from simulator.world.layout import LayoutSettings, Site, layout
+from simulator.world.places import Place as Town
+from simulator.world.world import World, WorldSettings
 
 # A battery node waits this much real time for what the gateway has for it.
 AWAKE_WINDOW_REAL_S = 2
@@ -32,9 +35,7 @@ class StreetPlan:
     nodes: int
     seed: int
     speed: int
-    latitude: float
-    longitude: float
-    utc_offset_s: int
+    town: Town
     report_interval_s: int
     security: str
     registration_spread_s: int = 60
@@ -50,12 +51,14 @@ class LiveFleet:
         self._plan = plan
         self._clock = clock
         self._peer = ("127.0.0.1", port)
-        self.utc_offset_s = plan.utc_offset_s
-        self.street = Street(plan.seed, self._now_s(), plan.latitude, plan.longitude,
-                             plan.utc_offset_s)
+        self.utc_offset_s = Timezone(plan.town.timezone).offset_s(int(self._now_s()))
+        begun_s = self._now_s()
+        self.world = World(
+            plan.seed, begun_s, plan.town,
+            layout(plan.nodes, plan.seed, LayoutSettings(), plan.town), WorldSettings(),
+            lambda: self._now_s() - begun_s, lambda happening: None)
         self.account = Account()
-        self.places = build(self.street, plan.nodes, self._settings,
-                            self._transmission_parameters(), plan.seed)
+        self.places = build(self.world, self._settings, self._transmission_parameters())
         self.registered: set[str] = set()
         self._drivers: dict[str, NodeDriver] = {}
         self._signed_off: set[str] = set()
@@ -66,12 +69,12 @@ class LiveFleet:
     def _now_s(self) -> float:
         return self._clock.unix_ms() / 1000
 
-    def _settings(self, furniture: str, name: str) -> Settings:
+    def _settings(self, site: Site) -> Settings:
         plan = self._plan
         host, port = self._peer
         return Settings(
-            server_uri=f"coap://{host}:{port}", name=name, asset=name.upper().replace(" ", "-"),
-            latitude_e6=round(plan.latitude * 1e6), longitude_e6=round(plan.longitude * 1e6),
+            server_uri=f"coap://{host}:{port}", name=site.name, asset=site.asset,
+            latitude_e6=site.latitude_e6, longitude_e6=site.longitude_e6,
             report_interval_s=plan.report_interval_s,
             registration_spread_s=plan.registration_spread_s, security=plan.security,
             awake_window_s=AWAKE_WINDOW_REAL_S * plan.speed)
@@ -109,7 +112,7 @@ class LiveFleet:
 
     async def _step_the_world(self) -> None:
         while True:
-            self.street.advance(self._now_s())
+            self.world.look()
             await asyncio.sleep(WORLD_STEP_S)
 
     def _note(self, endpoint: str, event: object) -> None:
@@ -179,20 +182,22 @@ class LiveFleet:
 
     def picture(self) -> StreetPicture:
         """Return the truth in the street now."""
-        street = self.street
-        lamps = [place.luminaire for place in self.places if place.luminaire]
-        bins, bays = street.bins, street.bays
+        world = self.world
+        world.look()
+        lamps = list(world.lamps.values())
+        fills = [container.fill for container in world.bins.values()]
+        bays = [bay for bays in world.bays.values() for bay in bays]
         return StreetPicture(
-            local_time_s=street.unix_s + self.utc_offset_s,
-            sun_elevation=street.sun_elevation(),
-            daylight_lux=street.daylight_lux(),
+            local_time_s=world.unix_s() + self.utc_offset_s,
+            sun_elevation=world.weather.sun_elevation(world.now_s()),
+            daylight_lux=world.daylight_lux(),
             lamps=len(lamps),
             lamps_lit=sum(lamp.permille > 0 for lamp in lamps),
             power_w=sum(lamp.power_mw() for lamp in lamps) / 1000,
-            bins=len(bins),
-            fill_percent_mean=sum(each.fill_percent for each in bins) / len(bins),
-            bins_full=sum(each.fill_percent >= 80 for each in bins),
-            bins_emptied=sum(each.emptied for each in bins),
+            bins=len(fills),
+            fill_percent_mean=sum(fill.percent for fill in fills) / len(fills),
+            bins_full=sum(fill.percent >= 80 for fill in fills),
+            bins_emptied=sum(fill.emptied for fill in fills),
             bays=len(bays),
             bays_occupied=sum(bay.is_occupied for bay in bays),
             cars_moved=sum(bay.changes for bay in bays),

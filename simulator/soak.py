@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware.timezone import Timezone
 from gateway.clock import ScaledClock
 from gateway.rows import Lane, lane_of
 from gateway.service import DATABASE
@@ -27,7 +26,7 @@ from simulator.soak_chain import Chain, find_mosquitto
 from simulator.soak_kills import Kill
 from simulator.soak_screen import SoakPicture, SoakScreen
 from simulator.world import sun
-from simulator.world.places import ANGERS, ANGERS_TIMEZONE
+from simulator.world.places import ANGERS
 
 # A street of 80 whose world runs ten times as fast says some 120 values a second.
 SPEED = 10
@@ -70,13 +69,13 @@ class Soak:
 
     def __init__(self, settings: SoakSettings, folder: Path, mosquitto: Path) -> None:
         real_s = int(time.time())
-        shown_s = int(sun.sunset_unix_s(time.time(), *ANGERS)) + AFTER_SUNSET_S
+        sunset_s = sun.sunset_unix_s(time.time(), ANGERS.latitude, ANGERS.longitude)
+        shown_s = int(sunset_s) + AFTER_SUNSET_S
         self._settings = settings
         self._duration_s = settings.minutes * 60
         self._chain = Chain(folder, mosquitto, real_s, shown_s, SPEED, settings.security)
         self._fleet = LiveFleet(
-            StreetPlan(settings.nodes, settings.seed, SPEED, *ANGERS,
-                       Timezone(ANGERS_TIMEZONE).offset_s(shown_s), REPORT_INTERVAL_S,
+            StreetPlan(settings.nodes, settings.seed, SPEED, ANGERS, REPORT_INTERVAL_S,
                        settings.security, REGISTRATION_SPREAD_S),
             ScaledClock(real_s, shown_s, SPEED), self._chain.udp_port)
         self._city = CityTable(self._chain.city)

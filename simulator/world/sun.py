@@ -46,26 +46,56 @@ def _declination_and_equation(t: float) -> tuple[float, float]:
     return declination, 4 * math.degrees(equation)
 
 
-def sunset_unix_s(day_unix_s: float, latitude: float, longitude: float) -> float | None:
-    """Return the sunset of the UTC day that holds `day_unix_s`, to the second, or None."""
+def sunset_unix_s(day_unix_s: float, latitude: float, longitude: float,
+                  altitude: float = HORIZON_DEGREES) -> float | None:
+    """Return when the sun sinks below `altitude` degrees, to the second; None if it does not.
+
+    It is the sunset that follows the solar noon of the UTC day that holds `day_unix_s`: west of
+    Greenwich it may fall on the next one.
+    """
+    noon = _solar_noon(day_unix_s, longitude)
+    return _crossing(noon, noon + 43200, latitude, longitude, altitude)
+
+
+def sunrise_unix_s(day_unix_s: float, latitude: float, longitude: float,
+                   altitude: float = HORIZON_DEGREES) -> float | None:
+    """Return when the sun rises above `altitude` degrees before that same noon, or None."""
+    noon = _solar_noon(day_unix_s, longitude)
+    return _crossing(noon, noon - 43200, latitude, longitude, altitude)
+
+
+def _solar_noon(day_unix_s: float, longitude: float) -> float:
+    """Return when the sun is highest; the mean noon alone is off by a quarter of an hour."""
     noon = day_unix_s - day_unix_s % 86400 + 43200 - longitude * 240
-    return _crossing(noon, noon + 43200, latitude, longitude)
+    century = (noon / 86400 + 2440587.5 - 2451545.0) / 36525
+    return noon - _declination_and_equation(century)[1] * 60
 
 
-def sunrise_unix_s(day_unix_s: float, latitude: float, longitude: float) -> float | None:
-    """Return the sunrise of the UTC day that holds `day_unix_s`, to the second, or None."""
-    noon = day_unix_s - day_unix_s % 86400 + 43200 - longitude * 240
-    return _crossing(noon, noon - 43200, latitude, longitude)
+def next_crossing(unix_s: float, latitude: float, longitude: float,
+                  altitude: float = HORIZON_DEGREES) -> tuple[float, bool] | None:
+    """Return (when, whether the sun rises) of its next passage of `altitude` after `unix_s`.
+
+    None if it does not pass within two days: polar day or night.
+    """
+    found = []
+    for day in range(-1, 3):
+        day_unix_s = unix_s + day * 86400
+        for event, is_rising in ((sunrise_unix_s, True), (sunset_unix_s, False)):
+            at = event(day_unix_s, latitude, longitude, altitude)
+            if at is not None and at > unix_s:
+                found.append((at, is_rising))
+    return min(found, default=None)
 
 
-def _crossing(up: float, down: float, latitude: float, longitude: float) -> float | None:
-    """Bisect for the horizon between `up` (sun above) and `down` (sun below)."""
-    if (elevation_degrees(up, latitude, longitude) <= HORIZON_DEGREES
-            or elevation_degrees(down, latitude, longitude) >= HORIZON_DEGREES):
+def _crossing(up: float, down: float, latitude: float, longitude: float,
+              altitude: float) -> float | None:
+    """Bisect for `altitude` between `up` (sun above) and `down` (sun below)."""
+    if (elevation_degrees(up, latitude, longitude) <= altitude
+            or elevation_degrees(down, latitude, longitude) >= altitude):
         return None
     while abs(up - down) > 0.5:
         middle = (up + down) / 2
-        if elevation_degrees(middle, latitude, longitude) > HORIZON_DEGREES:
+        if elevation_degrees(middle, latitude, longitude) > altitude:
             up = middle
         else:
             down = middle

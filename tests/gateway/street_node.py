@@ -9,16 +9,13 @@ from firmware.node import Node
 from protocol import credentials
 from protocol.identity import endpoint_name
 from protocol.settings import Settings
+from simulator.fitting import Fitting
 from simulator.node_driver import NodeDriver
 from simulator.real_time import NodeSocket, ScaledTimers
-from simulator.virtual_board import (
-    Luminaire,
-    MemoryStore,
-    VirtualBoard,
-    fit_lamp,
-    mac_address,
-)
-from simulator.world.street import Street
+from simulator.virtual_board import MemoryStore, VirtualBoard
+from simulator.world.layout import LayoutSettings, layout, mac_address
+from simulator.world.places import ANGERS
+from simulator.world.world import World, WorldSettings
 
 ENDPOINT = endpoint_name(mac_address(0))
 
@@ -32,8 +29,11 @@ class StreetNode:
         self._random = random.Random(1)
         self._store = MemoryStore()
         self._store.write(keys.KEY, keys.encode(0, credentials.encode(given)))
-        self._street = Street(1, 1_765_000_000, 47.47, -0.55, 3600)
-        self._luminaire = Luminaire(self._street, 60_000)
+        sites = layout(1, 1, LayoutSettings(lamps=1, bins=0, parking=0))
+        # A world in which it is one moment for ever.
+        world = World(1, 1_765_000_000, ANGERS, sites, WorldSettings(), lambda: 0.0,
+                      lambda happening: None)
+        self._fitting = Fitting(world, sites[0])
         self.registrations = 0
         self.sent, self.received = [], []
 
@@ -61,7 +61,7 @@ class StreetNode:
 
     def _make(self):
         board = VirtualBoard("lamp", 0, self._random, self.reboot, self._store)
-        fit_lamp(board, self._street, self._luminaire, self._random)
+        self._fitting.fit(board)
         settings = Settings(server_uri=f"coap://127.0.0.1:{self._port}", lifetime_s=3600,
                             registration_spread_s=0, security="oscore")
         return Node(board, settings)

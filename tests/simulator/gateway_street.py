@@ -19,7 +19,9 @@ from simulator.link_profiles import PERFECT
 from simulator.network import Network
 from simulator.node_driver import NodeDriver
 from simulator.sim_gateway import SimGateway
-from simulator.world.street import Street
+from simulator.world.layout import LayoutSettings, layout
+from simulator.world.places import ANGERS
+from simulator.world.world import World, WorldSettings
 
 START_UNIX_S = 1_772_000_000  # 2026-02-25 06:13 UTC
 GATEWAY = ("10.255.0.1", 5683)
@@ -32,7 +34,6 @@ security = "{security}"
 time = "ntp"
 {more}
 """
-WORLD_STEP_S = 5.0
 
 
 class Timers:
@@ -56,19 +57,19 @@ class SimStreet:
         self.taken, self.held, self.dropped = set(), set(), set()
         self.registered, self.left = set(), set()
         self.network = Network(self.loop, self.told.append, seed)
-        self.street = Street(seed, START_UNIX_S, 47.47, -0.55, 3600)
+        self.world = World(seed, START_UNIX_S, ANGERS, layout(nodes, seed, LayoutSettings()),
+                           WorldSettings(), self.loop.time, self.told.append)
         self._security = security
-        self.places = build(self.street, nodes, self._settings, TransmissionParameters(), seed)
+        self.places = build(self.world, self._settings, TransmissionParameters())
         self.drivers = {}
         self.gateway = SimGateway(
             self.loop, "gateway-1", TEXT.format(security=security, more=more), self.network,
             GATEWAY, None, self.told.append, seed, START_UNIX_S, Path(folder))
-        self._stepping = self.loop.create_task(self._step())
 
-    def _settings(self, furniture, name):
+    def _settings(self, site):
         return Settings(
-            server_uri="coap://10.255.0.1", name=name, report_interval_s=300,
-            latitude_e6=47_470_000, longitude_e6=-550_000, registration_spread_s=20,
+            server_uri="coap://10.255.0.1", name=site.name, report_interval_s=300,
+            latitude_e6=site.latitude_e6, longitude_e6=site.longitude_e6, registration_spread_s=20,
             security=self._security, awake_window_s=10)
 
     async def begin(self):
@@ -91,11 +92,6 @@ class SimStreet:
         self.network.attach(address, driver.receive_datagram)
         self.drivers[place.endpoint] = driver
         driver.power_on()
-
-    async def _step(self):
-        while True:
-            self.street.advance(START_UNIX_S + self.loop.time())
-            await asyncio.sleep(WORLD_STEP_S)
 
     def _note(self, endpoint, event):
         if isinstance(event, Registered):
@@ -127,7 +123,6 @@ class SimStreet:
             await asyncio.sleep(10)
 
     async def end(self):
-        self._stepping.cancel()
         for driver in self.drivers.values():
             driver.power_off()
         await self.gateway.stop()

@@ -40,7 +40,7 @@ from simulator.record import (
 )
 from simulator.result import Tally
 from simulator.world import sun
-from simulator.world.places import ANGERS, ANGERS_TIMEZONE
+from simulator.world.places import ANGERS
 
 START_UNIX_S = 1_795_796_400  # Friday 27 November 2026, 17:20 in Angers
 GATEWAY = "gateway-1"
@@ -77,7 +77,7 @@ def facts(night: Night) -> RunFacts:
         "bad-friday", "A Friday evening in a street: the broker goes away, a circuit loses its "
         "power, and the gateway is killed.", night.seed,
         f"faubourg-sim run bad-friday --seed {night.seed}", START_UNIX_S, int(night.end_s),
-        "Angers", ANGERS_TIMEZONE, *ANGERS, "oscore",
+        "Angers", ANGERS.timezone, ANGERS.latitude, ANGERS.longitude, "oscore",
         tuple(node_facts(number) for number in range(night.nodes)), (GATEWAY,),
         {"faubourg": "0.1.0", "Python": "3.11.7", "aiocoap": "0.4.17", "SQLite": "3.54.1"})
 
@@ -91,8 +91,8 @@ def node_facts(number: int) -> NodeFacts:
     return NodeFacts(
         f"urn:dev:mac:0200fffe{number:08x}", f"{furniture} {number + 1}", furniture,
         f"street {street + 1}", f"circuit {number // 30 + 1}", GATEWAY,
-        round(ANGERS[0] * 1e6) - row * 540 + aside,
-        round(ANGERS[1] * 1e6) + block * 7300 + place * 333)
+        round(ANGERS.latitude * 1e6) - row * 540 + aside,
+        round(ANGERS.longitude * 1e6) + block * 7300 + place * 333)
 
 
 class MadeUpRun:
@@ -285,7 +285,7 @@ def outcome(run: MadeUpRun) -> Outcome:
 def _by_daylight() -> list[tuple[float, int]]:
     """Return when lamps go out at the next sunrise and on at the sunset after it, in permille."""
     tomorrow_s = START_UNIX_S + 86400
-    rise_s = sun.sunrise_unix_s(tomorrow_s, *ANGERS)
-    set_s = sun.sunset_unix_s(tomorrow_s, *ANGERS)
+    rise_s = sun.sunrise_unix_s(tomorrow_s, ANGERS.latitude, ANGERS.longitude)
+    set_s = sun.sunset_unix_s(tomorrow_s, ANGERS.latitude, ANGERS.longitude)
     assert rise_s is not None and set_s is not None
     return [(rise_s - START_UNIX_S, 0), (set_s - START_UNIX_S, 1000)]

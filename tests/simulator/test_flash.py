@@ -12,12 +12,13 @@ from firmware.journal import ReadingDropped, ReadingTaken
 from firmware.node import Node
 from protocol.settings import Settings
 from simulator import virtual_time
+from simulator.fitting import Fitting
 from simulator.flash import Flash
 from simulator.halted import Halted
 from simulator.node_clock import NodeTimers, TimerQueue
 from simulator.node_driver import NodeDriver
-from simulator.virtual_board import VirtualBoard, fit_parking
-from simulator.world.street import Street
+from simulator.virtual_board import VirtualBoard
+from tests.simulator.small_world import SmallWorld
 
 OCCUPANCY = (3431, 0, 1)
 OLD, NEW = b"the old value", b"and a newer one"
@@ -136,8 +137,8 @@ class Lonely:
         self.queue = TimerQueue(asyncio.get_running_loop())
         self.random = random.Random(seed)
         self.flash = Flash(random.Random(seed))
-        self.street = Street(seed, 1_765_000_000, 47.47, -0.55, 3600)
-        self.bay = self.street.add_bay()
+        self.street = SmallWorld(nodes=1, fleet={"lamps": 0, "bins": 0, "parking": 1})
+        self.fitting = Fitting(self.street.world, self.street.sites[0])
         self.taken, self.dropped, self.boots = set(), set(), 0
         self.driver = NodeDriver(self.make_node, NodeTimers(self.queue), lambda *sent: None,
                                  self.note)
@@ -149,7 +150,7 @@ class Lonely:
 
     def make_node(self):
         board = VirtualBoard("parking", 1, self.random, self.reset, self.flash)
-        fit_parking(board, (self.bay,), self.random)
+        self.fitting.fit(board)
         return Node(board, Settings(server_uri="coap://10.255.0.1", security="none"))
 
     def reset(self):

@@ -14,21 +14,18 @@ from protocol.coap_endpoint import Endpoint
 from protocol.coap_values import Request, RequestReceived, Response
 from protocol.settings import FURNITURES, Settings
 from simulator.aes import aes
-from simulator.virtual_board import (
-    Luminaire,
-    VirtualBoard,
-    fit_bin,
-    fit_lamp,
-    fit_parking,
-)
-from simulator.world.street import Street
+from simulator.fitting import Fitting
+from simulator.virtual_board import VirtualBoard
+from simulator.world.layout import LayoutSettings, layout
+from simulator.world.places import ANGERS
+from simulator.world.world import World, WorldSettings
 from tools import figures
 
 HOUR_MS = 3_600_000
 HOURS = 4
 START_S = 1_795_500_000
-ANGERS = (47.4739, -0.5517)
 JOURNAL = "/42800/"
+FIELDS = {"lamp": "lamps", "bin": "bins", "parking": "parking"}
 NODE_ID, GATEWAY_ID = b"\x00\x01\x02\x04", b"\x00\x01\x02\x05"
 CONTEXT = oscore.SecurityContext(aes, bytes(16), bytes(8), NODE_ID, GATEWAY_ID)
 # After a year of reports each quarter of an hour, and of a boot each night with its 128 numbers.
@@ -63,29 +60,34 @@ class Server:
         self._endpoint.send_response(event.exchange, answer, now_ms)
 
 
-def board_of(furniture: str, street: Street) -> VirtualBoard:
-    rng = random.Random(3)
-    board = VirtualBoard(furniture, 1, rng, on_reset=lambda: None)
-    if furniture == "lamp":
-        fit_lamp(board, street, Luminaire(street, 60_000), rng)
-    elif furniture == "bin":
-        fit_bin(board, street.add_bin(), 1200, rng)
-    else:
-        fit_parking(board, (street.add_bay(),), rng)
+class Clock:
+    """The seconds of the run."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+
+def board_of(furniture: str, clock: Clock) -> VirtualBoard:
+    alone = {"lamps": 0, "bins": 0, "parking": 0, FIELDS[furniture]: 1}
+    sites = layout(1, 1, LayoutSettings(**alone))
+    world = World(1, START_S, ANGERS, sites, WorldSettings(), lambda: clock.now_s,
+                  lambda happening: None)
+    board = VirtualBoard(furniture, 1, random.Random(3), on_reset=lambda: None)
+    Fitting(world, sites[0]).fit(board)
     return board
 
 
 def largest_send(furniture: str) -> bytes:
     """Return the largest Send of the last hour, as a datagram."""
-    street = Street(1, START_S, *ANGERS, 3600)
+    clock = Clock()
     settings = Settings(server_uri="coap://192.0.2.9:5683", registration_spread_s=0,
                         latitude_e6=47_473_900, longitude_e6=-551_700, security="none")
-    node = Node(board_of(furniture, street), settings)
+    node = Node(board_of(furniture, clock), settings)
     server = Server(node.peer)
     node.start(0)
     now_ms = 0
     while now_ms < HOURS * HOUR_MS:
-        street.advance(START_S + now_ms / 1000)
+        clock.now_s = now_ms / 1000
         node.handle_timeout(now_ms)
         _exchange(node, server, now_ms)
         now_ms = max(now_ms + 1, node.next_timeout_ms())
