@@ -13,8 +13,8 @@ HEADERS_BYTES = 28
 class Link:
     """The state of a link; times are whole microseconds, and never go back.
 
-    Faults (a share of added loss) draw from a generator of their own: a plan without them
-    loses the same datagrams to the link itself.
+    A fault (`added_loss`) draws from a generator of its own: without it, the link loses the same
+    datagrams of the same traffic.
     """
 
     def __init__(self, profile: LinkProfile, seed: int, host: str) -> None:
@@ -59,6 +59,14 @@ class Link:
                 return "queue"
             left_us += waiting_us + round(size * 8e6 / profile.bit_per_s)
             self._free_us[direction] = left_us
+        outcome = self._outcome(now_us, left_us, direction)
+        # Last: what the link itself does is drawn all the same.
+        if self.added_loss and self._fault_random.random() < self.added_loss:
+            return "loss"
+        return outcome
+
+    def _outcome(self, now_us: int, left_us: int, direction: int) -> str | tuple[int, ...]:
+        profile = self.profile
         if self._is_lost(now_us):
             return "loss"
         arrival_us = self._arrival_us(left_us, direction)
@@ -67,8 +75,6 @@ class Link:
         return (arrival_us,)
 
     def _is_lost(self, now_us: int) -> bool:
-        if self.added_loss and self._fault_random.random() < self.added_loss:
-            return True
         loss = self.profile.loss
         if self._burst_share and self._look_for_burst(now_us):
             loss = self.profile.burst_loss
