@@ -69,6 +69,10 @@ class ReadingTimes(Check):
         if not arrival.is_first or arrival.taken is None:
             return
         delivered, taken = arrival.delivered, arrival.taken
+        true_ms = self._facts.start_unix_s * 1000 + taken.taken_us // US_PER_MS
+        error_ms = delivered.taken_ms - true_ms
+        if abs(error_ms) <= self._error_ms:
+            return
         endpoint = delivered.endpoint
         book = self._book.nodes[endpoint][delivered.boot]
         known_us = self._clock_known_us.get((endpoint, book.incarnation))
@@ -78,9 +82,7 @@ class ReadingTimes(Check):
         allowed_ms = self._error_ms + self._drift_ms(endpoint, taken.uptime_ms)
         if known_us is None or taken.told_us < known_us + UNDATED_S * SECOND_US:
             allowed_ms += UNDATED_S * 1000
-        true_ms = self._facts.start_unix_s * 1000 + taken.taken_us // US_PER_MS
         least, greatest = self._gateway_offsets_ms(endpoint)
-        error_ms = delivered.taken_ms - true_ms
         if not least - allowed_ms <= error_ms <= greatest + allowed_ms:
             self.fail(delivered.time_us, self._facts.name_of(endpoint),
                       f"reading {delivered.boot}:{delivered.sequence} is dated "
