@@ -102,7 +102,7 @@ def _failures(street: Street) -> Iterator[Line]:
         if not check.ok and check.first is not None:
             yield Line(check.first.time_us, "failure",
                        f"broken: “{check.name}”. {street.place(check.first.subject)}: "
-                       f"{check.first.what}")
+                       f"{street.named(check.first.what)}")
 
 
 def _low_points(street: Street) -> Iterator[Line]:

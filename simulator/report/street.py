@@ -1,5 +1,6 @@
 """The nodes of a run as its report names them, and what was wrong around a moment."""
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from simulator.world import sun
 
 # What ended so long before a moment may still be its reason.
 AFTERMATH_US = 1800 * 1_000_000
+_ENDPOINT = re.compile(r"urn:dev:mac:[0-9a-f]{16}")
 _GATEWAY_GOES = (FaultKind.GATEWAY_KILL, FaultKind.GATEWAY_POWER_CUT)
 
 
@@ -32,11 +34,13 @@ class Street:
         self.record = record
         self.moments = Moments(record.facts)
         self.nodes = {node.facts.endpoint: node for node in record.nodes}
-        self.names = {node.facts.name for node in record.nodes}
+        self._by_name = {node.facts.name: node for node in record.nodes}
+        # Of each node's endpoint, the checks whose first failure names it.
         self.failures: defaultdict[str, list[str]] = defaultdict(list)
         for check in record.outcome.checks:
-            if not check.ok and check.first is not None:
-                self.failures[check.first.subject].append(check.name)
+            node = None if check.ok or check.first is None else self.node(check.first.subject)
+            if node is not None:
+                self.failures[node.facts.endpoint].append(check.name)
         self.troubles = self._troubles()
         self.suns = sun_changes(record)
 
@@ -45,14 +49,22 @@ class Street:
         """Return when the run's time was over and its nodes began to sign off."""
         return min(self.record.facts.duration_s * 1_000_000, self.record.end_us)
 
+    def node(self, subject: str) -> NodeRecord | None:
+        """Return the node of an endpoint or a name; None for anything else."""
+        return self.nodes.get(subject) or self._by_name.get(subject)
+
     def name(self, subject: str) -> str:
         """Return what people call a node; anything else is its own name."""
-        node = self.nodes.get(subject)
+        node = self.node(subject)
         return node.facts.name if node else subject
+
+    def named(self, text: str) -> str:
+        """Return a text in which nodes have their names instead of their endpoints."""
+        return _ENDPOINT.sub(lambda found: self.name(found.group()), text)
 
     def place(self, subject: str) -> str:
         """Return "lamp 7 (street 2, circuit 3)"."""
-        node = self.nodes.get(subject)
+        node = self.node(subject)
         if node is None:
             return subject
         where = ", ".join(filter(None, (node.facts.street, node.facts.circuit)))
@@ -68,7 +80,7 @@ class Street:
 
     def is_single(self, fault: FaultRecord) -> bool:
         """Return whether a fault is of one node alone."""
-        return fault.target in self.names or fault.target in self.nodes
+        return self.node(fault.target) is not None
 
     def statement(self, fault: FaultRecord | Fault) -> str:
         """Return a fault in words."""
@@ -100,12 +112,12 @@ class Street:
         own = self._belongs_to(subject)
         near = [each for each in self.troubles
                 if each.begin_us <= time_us <= max(each.end_us, each.begin_us) + AFTERMATH_US
-                and (each.targets & own or not each.targets & self.names)]
+                and (each.targets & own or not each.targets & self._by_name.keys())]
         near.sort(key=lambda each: (not each.targets & own, -each.begin_us))
         return [self._when(each, time_us) for each in near[:4]]
 
     def _belongs_to(self, subject: str) -> frozenset[str]:
-        node = self.nodes.get(subject)
+        node = self.node(subject)
         if node is None:
             return frozenset((subject, "all"))
         facts = node.facts

@@ -37,10 +37,10 @@ def render(street: Street) -> Html:
 
 
 def map_moment_us(street: Street) -> int:
-    """Return which moment the map shows: the first failure's, or the end before the drain."""
+    """Return which moment the map shows: the first failure's, while nodes had not signed off."""
     found = street.record.first_failure()
     last_us = max(0, street.drain_us - 1_000_000)
-    return min(found[1].time_us, street.record.end_us) if found else last_us
+    return min(found[1].time_us, last_us) if found else last_us
 
 
 def positions(street: Street) -> list[Point]:
@@ -81,7 +81,8 @@ def state_at(node: NodeRecord, time_us: int) -> int:
 
 def _caption(street: Street, moment_us: int) -> Html:
     record = street.record
-    why = ("the first failure" if record.first_failure() is not None
+    found = record.first_failure()
+    why = ("the first failure" if found is not None and found[1].time_us == moment_us
            else "before the nodes sign off")
     return tag(
         "p", "The street at ", tag("output", street.moments.clock(moment_us), id="map-time"),

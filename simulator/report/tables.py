@@ -29,18 +29,15 @@ def checks(street: Street) -> Html:
 def _check(street: Street, check: CheckRecord) -> Html:
     mark = tag("span", "held" if check.ok else "FAILED",
                class_="mark good" if check.ok else "mark bad")
-    head = Html.of(mark, " ", tag("b", check.name), " ", tag("span", check.detail, class_="soft"))
-    if check.ok:
-        return tag("p", head)
-    parts = [tag("p", head)]
-    if check.first is not None:
-        parts.append(_first(street, check.first))
-        if check.count > 1:
-            parts.append(tag("p", f"It was broken {check.count:,} times; this was the first."))
-    parts += [tag("p", "To see it again:"), _command(street.record.facts.command)]
-    if check.first is not None:
-        parts += [tag("p", "To stop just before it and follow who is concerned:"),
-                  _command(look_command(street.record, check.first))]
+    head = Html.of(mark, " ", tag("b", check.name))
+    if check.ok or check.first is None:
+        return tag("p", head, " ", tag("span", street.named(check.detail), class_="soft"))
+    parts = [tag("p", head), _first(street, check.first)]
+    if check.count > 1:
+        parts.append(tag("p", f"It was broken {check.count:,} times; this was the first."))
+    parts += [tag("p", "To see it again:"), _command(street.record.facts.command),
+              tag("p", "To stop just before it and follow who is concerned:"),
+              _command(look_command(street, check.first))]
     return tag("div", *parts, class_="failed")
 
 
@@ -51,7 +48,7 @@ def _command(text: str) -> Html:
 def _first(street: Street, first: FailureRecord) -> Html:
     around = street.around(first.time_us, first.subject)
     parts = [tag("p", tag("b", street.moments.clock(first.time_us)), ", ",
-                 street.place(first.subject), ": ", first.what, ".")]
+                 street.place(first.subject), ": ", street.named(first.what), ".")]
     if around:
         parts.append(tag("p", "Wrong at that time or shortly before: ", "; ".join(around), "."))
     if first.event:
@@ -59,12 +56,13 @@ def _first(street: Street, first: FailureRecord) -> Html:
     return Html.of(*parts)
 
 
-def look_command(record: Record, first: FailureRecord) -> str:
+def look_command(street: Street, first: FailureRecord) -> str:
     """Return the command that stops just before an event and shows the life of its subject."""
-    words_of_it = [record.facts.command, "--until", f"{first.time_us / 1e6:.6f}".rstrip("0")
+    words_of_it = [street.record.facts.command, "--until", f"{first.time_us / 1e6:.6f}".rstrip("0")
                    .rstrip(".")]
-    if any(node.facts.endpoint == first.subject for node in record.nodes):
-        words_of_it += ["--trace", shlex.quote(first.subject)]
+    node = street.node(first.subject)
+    if node is not None:
+        words_of_it += ["--trace", shlex.quote(node.facts.endpoint)]
     return " ".join(words_of_it)
 
 

@@ -45,8 +45,9 @@ def _answers(street: Street) -> Html:
     rows = []
     if found is not None:
         check, first = found
+        what = street.named(first.what)
         rows = [
-            ("What", [f"The promise “{check.name}” was broken. {_sentence(first.what)}"]),
+            ("What", [f"The promise “{check.name}” was broken. {_sentence(what)}"]),
             ("When", [f"{street.moments.clock(first.time_us)}, "
                       f"{length(first.time_us / 1e6)} after the start"]),
             ("Where", [street.place(first.subject)]),
@@ -72,7 +73,7 @@ def _other(street: Street, check: CheckRecord, first: FailureRecord | None) -> s
     if first is None:
         return f"“{check.name}”: {check.detail}"
     return (f"“{check.name}”: {street.moments.clock(first.time_us)}, "
-            f"{street.place(first.subject)}: {first.what}")
+            f"{street.place(first.subject)}: {street.named(first.what)}")
 
 
 def _sentence(text: str) -> str:
@@ -104,7 +105,7 @@ def _lost_reading(street: Street, reading: LostReading) -> str:
             f"{moments.clock(reading.taken_us)}")
     if reading.acknowledged_us is None:
         return f"{text}; no gateway ever had it."
-    node = street.nodes.get(reading.endpoint)
+    node = street.node(reading.endpoint)
     gateway = node.facts.gateway if node and node.facts.gateway else "its gateway"
     return (f"{text}; {gateway} had acknowledged it at "
             f"{moments.clock(reading.acknowledged_us)}, so the node keeps it no more.")

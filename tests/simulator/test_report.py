@@ -90,6 +90,16 @@ def test_page_prints_the_commands_that_replay_and_look(bad_night):
     assert "--until 10920 --trace urn:dev:mac:0200fffe00000024" in page
 
 
+def test_node_is_known_by_its_name_as_by_its_endpoint(bad_night):
+    checks = tuple(
+        replace(check, first=check.first and replace(
+            check.first, subject=DARK_LAMP, what="heard urn:dev:mac:0200fffe0000000a"))
+        for check in bad_night.outcome.checks)
+    page = render(replace(bad_night, outcome=replace(bad_night.outcome, checks=checks)))
+    assert f"{DARK_LAMP} (street 2, circuit 2): heard {ROBBED_BIN}" in page
+    assert "--until 10920 --trace urn:dev:mac:0200fffe00000024" in page
+
+
 def test_story_is_told_in_order(bad_night):
     text = str(Text(render(bad_night)))
     order = ("18:40:00 the city's message broker was away, for 45 min",
