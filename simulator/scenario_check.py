@@ -14,6 +14,8 @@ from simulator.fault import FACTS, FaultKind, Place
 from simulator.link_profiles import PROFILES
 from simulator.scenario_tables import CommandEntry, FaultEntry, Rate, Scenario
 from simulator.scenario_times import seconds
+from simulator.world.layout import layout
+from simulator.world.replay import ReplayError
 
 _NODE = r"(lamp|bin|parking) ([0-9]+|\*)"
 _GROUP = r"(street|circuit) ([0-9]+|\*)"
@@ -35,6 +37,7 @@ def check(scenario: Scenario) -> None:
         raise SettingsError.of("fleet.lamps", 0, "allowed is 0 only beside bins or parking")
     _check_nodes(scenario)
     _check_links(scenario)
+    _check_world(scenario)
     _check_gateway(scenario)
     end_s = scenario.about.hours * 3600
     if scenario.quiet_s >= end_s:
@@ -64,6 +67,21 @@ def _check_links(scenario: Scenario) -> None:
         if profile not in PROFILES:
             place = "network.profile" if key == "profile" else f"network.links.{key}"
             raise SettingsError.of(place, profile, "allowed is " + " or ".join(PROFILES))
+
+
+def _check_world(scenario: Scenario) -> None:
+    csv = scenario.world.csv
+    if not csv:
+        return
+    try:
+        replay = scenario.world_settings().replay
+    except (OSError, ReplayError) as error:
+        raise SettingsError.of("world.csv", csv, str(error)) from error
+    sites = layout(scenario.about.nodes, 0, scenario.layout_settings())
+    names = [name for site in sites for name in (site.name, site.endpoint, site.circuit)]
+    if strangers := replay.strangers(names):
+        remark = f"it names {strangers[0]}, whom this fleet does not have"
+        raise SettingsError.of("world.csv", csv, remark)
 
 
 def _try(make: Callable[[], object], key: str, value: object) -> None:

@@ -1,12 +1,17 @@
 """The tables of a scenario's TOML file as frozen structs; docs/simulation.md explains each key."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
 from simulator.fault import FaultKind
 from simulator.scenario_times import Length, When, offset_s, seconds
+from simulator.world.layout import LayoutSettings
+from simulator.world.places import ANGERS, Place
+from simulator.world.replay import load
+from simulator.world.world import WorldSettings
 
 Text = Annotated[str, Meta(min_length=1, max_length=1000, description="a sentence or two")]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -31,7 +36,7 @@ class About(_Table, kw_only=True):
     bench: bool = False  # too long for make test and make prove
 
 
-class Place(_Table):
+class Town(_Table):
     """`[place]`: where the street stands; `timezone` is a POSIX TZ rule."""
 
     name: Text
@@ -39,8 +44,6 @@ class Place(_Table):
     longitude: Annotated[float, Meta(ge=-180, le=180)]
     timezone: Annotated[str, Meta(min_length=1, max_length=128, description="a POSIX TZ rule")]
 
-
-ANGERS = Place("Angers", 47.4739, -0.5517, "CET-1CEST,M3.5.0,M10.5.0/3")
 
 Part = Annotated[int, Meta(ge=0, le=1000)]
 Interval = Annotated[int, Meta(ge=1, le=604_800)]
@@ -61,6 +64,7 @@ class Fleet(_Table):
     lifetime_s: Annotated[int, Meta(ge=30, le=2_592_000)] = 3600
     registration_spread_s: Annotated[int, Meta(ge=0, le=3600)] = 60
     queue_readings_max: Annotated[int, Meta(ge=16, le=4096)] = 256
+    motion_share: Share = 0.0
     lamp_interval_s: Interval = 900
     bin_interval_s: Interval = 3600
     parking_interval_s: Interval = 3600
@@ -88,7 +92,7 @@ class Network(_Table):
 class World(_Table):
     """`[world]`: the weather and how lively it is; 1 is what the model calls usual."""
 
-    weather: Literal["clear", "changing", "overcast"] = "changing"
+    weather: Literal["clear", "mixed", "overcast"] = "mixed"
     traffic: Factor = 1.0
     arrivals: Factor = 1.0
     waste: Factor = 1.0
@@ -164,7 +168,7 @@ class Scenario(_Table, kw_only=True):
 
     name: str
     about: About = field(name="scenario")
-    place: Place = ANGERS
+    town: Town | None = field(default=None, name="place")
     fleet: Fleet = Fleet()
     network: Network = Network()
     world: World = World()
@@ -175,6 +179,38 @@ class Scenario(_Table, kw_only=True):
     orders: tuple[CommandEntry, ...] = field(default=(), name="command")
     commands: Commands = Commands()
     checks: Checks = Checks()
+
+    @property
+    def place(self) -> Place:
+        """Return where it is."""
+        town = self.town
+        if town is None:
+            return ANGERS
+        return Place(town.name, town.latitude, town.longitude, town.timezone)
+
+    def layout_settings(self) -> LayoutSettings:
+        """Return what stands in the streets."""
+        fleet = self.fleet
+        return LayoutSettings(
+            lamps=fleet.lamps, bins=fleet.bins, parking=fleet.parking,
+            bays=fleet.bay.get("bays", 1), supply=fleet.supply,
+            lamp_w=fleet.lamp.get("nominal_w", 60),
+            bin_height_mm=fleet.bin.get("container_height_cm", 120) * 10,
+            motion_share=fleet.motion_share)
+
+    def world_settings(self) -> WorldSettings:
+        """Return how lively the world is; reads the file that takes the model's place, if any.
+
+        Raises OSError, ReplayError.
+        """
+        world = self.world
+        replay = None
+        if world.csv:
+            replay = load(Path(self.name).parent / world.csv, self.start_unix_s)
+        return WorldSettings(
+            weather=world.weather, traffic=world.traffic, arrivals=world.arrivals,
+            waste=world.waste, fires_per_day=world.fires_per_day,
+            knocks_per_day=world.knocks_per_day, replay=replay)
 
     @property
     def start_unix_s(self) -> int:

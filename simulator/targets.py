@@ -1,14 +1,15 @@
 """Who can be hit: the nodes, gateways and circuits of a fleet, by the names that faults use."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from simulator.fault import Place
 from simulator.gateway_text import gateway_id
-from simulator.scenario_tables import Fleet, Scenario
+from simulator.scenario_tables import Scenario
+from simulator.world.layout import layout
 
-LAMPS_PER_CIRCUIT = 30
 CITY = "city"
 
 
@@ -41,20 +42,21 @@ class Targets:
         return tuple(name for name in everybody if fnmatchcase(name, pattern))
 
 
-def furniture_at(number: int, fleet: Fleet) -> str:
-    """Return what stands at place `number`, 0 and up: the mix is the same all along the street."""
-    position = number % (fleet.lamps + fleet.bins + fleet.parking)
-    if position < fleet.bins:
-        return "bin"
-    return "parking" if position < fleet.bins + fleet.parking else "lamp"
-
-
 def targets_of(scenario: Scenario, nodes: int) -> Targets:
     """Return who there is with the first `nodes` nodes of the scenario."""
-    furniture = [furniture_at(number, scenario.fleet) for number in range(nodes)]
-    circuits = -(-furniture.count("lamp") // LAMPS_PER_CIRCUIT)
+    # Names, streets and circuits are the same with every seed.
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    feeds: defaultdict[str, list[str]] = defaultdict(list)
+    names, circuits = [], []
+    for site in layout(nodes, 0, scenario.layout_settings()):
+        names.append(site.name)
+        members[site.street].append(site.name)
+        if site.circuit:
+            members[site.circuit].append(site.name)
+            if site.circuit not in feeds[site.street]:
+                feeds[site.street].append(site.circuit)
+                circuits.append(site.circuit)
     return Targets(
-        tuple(f"{kind} {number + 1}" for number, kind in enumerate(furniture)),
-        tuple(gateway_id(number) for number in range(scenario.about.gateways)),
-        tuple(f"circuit {number + 1}" for number in range(circuits)),
-    )
+        tuple(names), tuple(gateway_id(number) for number in range(scenario.about.gateways)),
+        tuple(circuits), {name: tuple(each) for name, each in members.items()},
+        {street: tuple(each) for street, each in feeds.items()})

@@ -7,9 +7,11 @@ import pytest
 
 from gateway import settings as gateway_settings
 from simulator import gateway_text, scenario
-from simulator.fault import FACTS, FaultKind
+from simulator.fault import FACTS, FaultKind, Place
 from simulator.scenario import ScenarioError
 from simulator.scenario_times import length, seconds
+from simulator.targets import targets_of
+from simulator.world.layout import layout
 
 LEAST = """
 [scenario]
@@ -111,6 +113,50 @@ ORDER = "[[command]]\nnode = 'lamp 1'\n"
 ])
 def test_a_bad_file_is_told_where_and_what_is_allowed(text, said):
     assert said in refused(text)
+
+
+def test_a_world_from_a_file_names_only_whom_the_fleet_has(tmp_path):
+    (tmp_path / "quay.csv").write_text("time,node,quantity,value\n0,parking 7,occupied,1\n")
+    path = tmp_path / "quay.toml"
+    path.write_text(LEAST + "[world]\ncsv = 'quay.csv'\n")
+    with pytest.raises(ScenarioError, match="it names parking 7, whom this fleet does not have"):
+        scenario.load(str(path))
+    name = next(n for n in targets_of(scenario.parse(LEAST, "x"), 10).nodes if "parking" in n)
+    (tmp_path / "quay.csv").write_text(f"time,node,quantity,value\n0,{name},occupied,1\n")
+    replay = scenario.load(str(path)).world_settings().replay
+    assert replay.strangers([name]) == []
+    (tmp_path / "quay.csv").write_text(f"time,node,quantity,value\n0,{name},occupied,7\n")
+    with pytest.raises(ScenarioError, match=r"world.csv = .*line 2: occupied must be from 0 to 1"):
+        scenario.load(str(path))
+
+
+def test_shares_and_own_settings_of_the_fleet_are_laid_out():
+    own = scenario.parse(LEAST + """
+[fleet]
+lamps = 1
+bins = 1
+parking = 2
+[fleet.bay]
+bays = 3
+[fleet.bin]
+container_height_cm = 90
+""", "x.toml")
+    sites = layout(40, 1, own.layout_settings())
+    kinds = [site.furniture for site in sites]
+    assert [kinds.count(kind) for kind in ("lamp", "bin", "parking")] == [10, 10, 20]
+    assert {site.bays for site in sites} == {0, 3} and sites[0].bin_height_mm == 900
+    assert own.place.name == "Angers" and own.world_settings().weather == "mixed"
+
+
+def test_targets_of_a_street_are_its_nodes_and_its_circuits():
+    district = scenario.parse(LEAST.replace("nodes = 10", "nodes = 300"), "x.toml")
+    targets = targets_of(district, 300)
+    assert targets.of(Place.MAINS, "street 2") == ("circuit 3", "circuit 4")
+    nodes = targets.of(Place.NODE, "street 1")
+    assert len(nodes) == 100 and set(targets.of(Place.LINK, "circuit 1")) < set(nodes)
+    assert targets.of(Place.NODE, "lamp *") == tuple(
+        name for name in targets.nodes if name.startswith("lamp"))
+    assert set(targets_of(district, 50).nodes) < set(targets.nodes)
 
 
 def test_every_kind_of_fault_says_what_it_needs():
