@@ -53,7 +53,7 @@ class SecurityLayer(interfaces.TokenInterface):
         self._contexts = contexts
         self._outgoing = OutgoingRequests()
         self._addresses: dict[str, ProtectedAddress] = {}
-        self._tasks: set[asyncio.Task] = set()
+        self._tasks: dict[asyncio.Task, None] = {}  # in the order of their making
         self._peer_log = PeerLog(log)
         self.counters: Counter[str] = Counter()
         self._renewals = Renewals(contexts, self.counters)
@@ -78,7 +78,7 @@ class SecurityLayer(interfaces.TokenInterface):
 
     async def shutdown(self) -> None:
         """Send nothing any more."""
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.layer.shutdown()
@@ -364,11 +364,11 @@ class SecurityLayer(interfaces.TokenInterface):
 
     def _spawn(self, coroutine) -> None:
         task = self.loop.create_task(coroutine)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and task.exception() is not None:
             self.counters["store failures"] += 1
             log.warning("keys are not stored: %s", task.exception())

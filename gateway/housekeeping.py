@@ -131,7 +131,7 @@ class Housekeeping:
         return (await self._store.size()).free >= FREE_BYTES_MIN
 
     async def _tell(self) -> None:
-        for uplink in {uplink for uplink, _ in self._untold}:
+        for uplink in sorted({uplink for uplink, _ in self._untold}):
             counts = {each: count for each, count in self._untold.items() if each[0] == uplink}
             shown = ", ".join(f"{count} {NAMES[each[1]]}" for each, count in counts.items())
             detail = f"{shown} were deleted before the uplink had them; explain shows which"

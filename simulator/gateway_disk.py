@@ -13,7 +13,7 @@ from random import Random
 
 import apsw
 
-from simulator.disk import Disk, Entry, Resize, Trouble, Write, flip_bit
+from simulator.disk import PAGE_BYTES, Disk, Entry, Resize, Trouble, Write, flip_bit
 from simulator.disk_executor import DiskExecutor
 from simulator.unsynced import Unsynced
 
@@ -22,9 +22,6 @@ SYNC_S = 0.004
 as long each."""
 ENOUGH_BYTES = 1 << 40
 DIGEST_BYTES = 16
-# Of a frame of SQLite's log and of the log itself (file format, 4.1): salts are in them, which
-# are SQLite's own random numbers. A page is longer.
-HEADER_BYTES_MAX = 32
 LOG, SHARED_MEMORY = "-wal", "-shm"
 MARK = "-mark"
 READER = "store reader"
@@ -207,10 +204,12 @@ class GatewayDisk:
                 if each.name.endswith((".db", f".db{LOG}"))]
 
     def _durable(self, name: str, entries: Sequence[Entry]) -> None:
-        is_log = name.endswith(LOG)
+        # In the headers of SQLite's log and journal, and of their pages, are salts and nonces of
+        # SQLite's own random numbers (file format, 3 and 4): they stand for nothing.
+        is_log = not name.endswith(".db")
         digest, size = hashlib.blake2b(digest_size=DIGEST_BYTES), 0
         for each in entries:
-            if isinstance(each, Write) and not (is_log and len(each.data) <= HEADER_BYTES_MAX):
+            if isinstance(each, Write) and not (is_log and len(each.data) < PAGE_BYTES):
                 digest.update(b"%d:" % each.offset)
                 digest.update(each.data)
                 size += len(each.data)
