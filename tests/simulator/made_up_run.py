@@ -43,6 +43,7 @@ from simulator.world import sun
 from simulator.world.places import ANGERS
 
 START_UNIX_S = 1_795_796_400  # Friday 27 November 2026, 17:20 in Angers
+WHERE = (ANGERS.latitude, ANGERS.longitude)
 GATEWAY = "gateway-1"
 LAMPS_PER_STREET = 20
 PATHS = {"lamp": ((3416, 0, 3), (3418, 0, 4), (3418, 0, 6)), "bin": ((3435, 0, 2),),
