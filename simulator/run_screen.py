@@ -1,6 +1,6 @@
 """A run's picture while virtual time goes by, and in words what came of it at its end."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from simulator.fault import Fault
 from simulator.live_screen import LiveScreen
-from simulator.result import Check, Result
+from simulator.result import Check, Result, Score
 from simulator.result_screen import SECURITY
 from simulator.scenario_times import length
 
@@ -39,15 +39,6 @@ class RunPicture:
     def speed(self) -> float:
         """Return how many virtual seconds a second of wall time brings."""
         return self.virtual_s / self.wall_s if self.wall_s else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """How well a detector did, in words: a score of the run."""
-
-    name: str
-    value: str
-    detail: str = ""
 
 
 class RunScreen(LiveScreen):
@@ -101,25 +92,20 @@ def _fault(fault: Fault) -> str:
     return f"{fault.kind} ({fault.target})"
 
 
-def print_end(result: Result, replay: str, is_stdout_taken: bool, figures: Iterable[Figure] = (),
-              events: Mapping[str, str] | None = None) -> None:
-    """Print what came of a run on stdout, or on stderr where that is for JSON.
-
-    `replay` is the command that runs it again, `events` the first offending event, as text, of a
-    failed check by its name.
-    """
+def print_end(result: Result, is_stdout_taken: bool) -> None:
+    """Print what came of a run on stdout, or on stderr where that is for JSON."""
     console = Console(stderr=is_stdout_taken, highlight=False, soft_wrap=True)
-    failed = [check for check in result.checks if not check.ok]
     for check in sorted(result.checks, key=lambda check: check.ok):
         console.print(_verdict_of(check))
-    if table := _table(figures):
-        console.print(table)
+    if result.scores:
+        console.print(_table(result.scores))
+    failed = [check for check in result.checks if not check.ok]
     _print_last(console, result, failed)
     if failed:
-        event = (events or {}).get(failed[0].name, "")
-        if event:
+        events = [each.event for each in result.failures if each.check == failed[0].name]
+        for event in filter(None, events):
             console.print(Text(f"First seen in: {event}"))
-        console.print(Text(f"Replay: {replay}"))
+        console.print(Text(f"Replay: {result.replay}"))
 
 
 def _verdict_of(check: Check) -> Text:
@@ -127,14 +113,15 @@ def _verdict_of(check: Check) -> Text:
     return Text.assemble(mark, check.name, f" ({check.detail})" if check.detail else "")
 
 
-def _table(figures: Iterable[Figure]) -> Table | None:
+def _table(scores: Iterable[Score]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("how well the street was measured")
     table.add_column("", justify="right")
     table.add_column("")
-    for figure in figures:
-        table.add_row(Text(figure.name), Text(figure.value), Text(figure.detail))
-    return table if table.row_count else None
+    for score in scores:
+        table.add_row(Text(score.name), Text(f"{score.value:,.4g} {score.unit}"),
+                      Text(score.detail))
+    return table
 
 
 def _print_last(console: Console, result: Result, failed: list[Check]) -> None:

@@ -9,15 +9,15 @@ from rich.console import Console
 from simulator import run_screen
 from simulator.account import Tally
 from simulator.fault import Fault, FaultKind
-from simulator.result import Check, Result
-from simulator.run_screen import Figure, RunPicture, RunScreen
+from simulator.result import Check, FirstFailure, Result, Score
+from simulator.run_screen import RunPicture, RunScreen
 
 EVENING = datetime(2026, 11, 12, 18, 10, tzinfo=timezone(timedelta(hours=1)))
 PICTURE = RunPicture(9600, 21600, 4, EVENING, 1060, 1058, 1234, 1200)
 KILL = Fault(9600.0, FaultKind.GATEWAY_KILL, "gateway-1", 20.0)
 RESULT = Result("street", 7, 60, 21600, 12.5, 60, Tally(1234, 1230, 0, 4, 0, 0), 100, 2, 9000,
                 "oscore", (), (Check("order kept", True, ""), Check("no lamp dark", True, "")),
-                "ab" * 32)
+                "ab" * 32, replay="faubourg-sim run street --seed 7")
 
 
 def drawn(picture: RunPicture, width=100) -> str:
@@ -62,8 +62,8 @@ def test_a_run_without_a_terminal_says_a_line_now_and_then(capsys):
 
 
 def test_the_end_of_a_good_run_says_what_was_counted(capsys):
-    run_screen.print_end(RESULT, "faubourg-sim run street --seed 7", False,
-                         [Figure("bays right", "99.2 %", "12 of 12 bays")])
+    scores = (Score("bays right", 99.2, "%", "12 of 12 bays"),)
+    run_screen.print_end(replace(RESULT, scores=scores), False)
     said = capsys.readouterr().out
     assert "Passed: 1,234 readings taken, 1,230 delivered, none missing" in said
     assert "60 nodes for 6h in 12.5 s (seed 7)" in said and "99.2 %" in said
@@ -72,9 +72,9 @@ def test_the_end_of_a_good_run_says_what_was_counted(capsys):
 
 def test_the_end_of_a_failed_run_names_the_first_failure_and_the_command(capsys):
     bad = Check("order [kept]", False, "00:10:00.000 lamp 7: [red]late")
-    run_screen.print_end(replace(RESULT, checks=(*RESULT.checks, bad)),
-                         "faubourg-sim run street --seed 7", True,
-                         events={"order [kept]": "ReadingDelivered(...)"})
+    first = FirstFailure("order [kept]", 600_000_000, "lamp 7", "late", "ReadingDelivered(...)")
+    run_screen.print_end(
+        replace(RESULT, checks=(*RESULT.checks, bad), failures=(first,)), True)
     said = capsys.readouterr()
     assert said.out == ""
     lines = said.err.splitlines()
