@@ -80,37 +80,31 @@ class BrokerHost:
         """Let the broker be there again, with what it had on its disk."""
         self.is_up = True
 
-    def cut(self, gateway: str, is_silent: bool = False) -> None:
-        """Break a gateway's connection, mid-way: what is under way in either direction is lost.
+    def cut(self, gateway: str = "", client_id: str = "", is_silent: bool = False) -> None:
+        """Break the connection of a gateway or another client, with all that is under way in it.
 
         A silent break is noticed at both ends when the keep-alive is over.
         """
-        for connection in self._of(gateway):
+        for connection in self._of(gateway, client_id):
             connection.out.cut()
             connection.back.cut()
-            after_s = SILENCE * connection.keepalive_s if is_silent else self.line_s
+            after_s = self.notice(connection, is_silent)
             self.loop.call_later(after_s, connection.lose, "disconnected: Keep alive timeout")
-            self.loop.call_later(after_s, self._gone, connection, False)
 
-    def sever(self, gateway: str, is_silent: bool = False) -> None:
-        """A gateway's process is gone: nothing that it still does reaches the broker.
+    def sever(self, gateway: str = "", client_id: str = "", is_silent: bool = False) -> None:
+        """Sever the connections of a gateway or another client, those in the making included."""
+        for connection in self._of(gateway, client_id):
+            connection.sever(is_silent)
 
-        The broker hears of a killed process at once; of one without power (`is_silent`) when the
-        keep-alive is over.
-        """
-        for connection in self._of(gateway):
-            connection.sever()
-            after_s = SILENCE * connection.keepalive_s if is_silent else self.line_s
-            self.loop.call_later(after_s, self._gone, connection, False)
+    def notice(self, connection: SimConnection, is_silent: bool) -> float:
+        """Let the broker find that a connection is broken; return in how many seconds it does."""
+        after_s = SILENCE * connection.keepalive_s if is_silent else self.line_s
+        self.loop.call_later(after_s, self._gone, connection, False)
+        return after_s
 
-    def sever_client(self, client_id: str) -> None:
-        """A client's process is gone, and the broker hears of it at once."""
-        for connection in [each for each in self._connections if each.client_id == client_id]:
-            connection.sever()
-            self.loop.call_later(self.line_s, self._gone, connection, False)
-
-    def _of(self, gateway: str) -> list[SimConnection]:
-        return [each for each in self._connections if each.gateway == gateway]
+    def _of(self, gateway: str, client_id: str) -> list[SimConnection]:
+        return [each for each in self._connections
+                if (each.gateway == gateway if gateway else each.client_id == client_id)]
 
     # What arrives at the broker
 
@@ -122,7 +116,7 @@ class BrokerHost:
             return
         session = self.broker.attach(
             connection.client_id, connection, self.loop.time(), connection.session_expiry_s,
-            min(connection.own_receive_maximum, self.receive_maximum), connection.will)
+            connection.own_receive_maximum, connection.will)
         self._connections[connection] = session
         connection.back.send(connection.take_connack, extra_s=self.delay_s)
         self.broker.begin(session)

@@ -58,9 +58,11 @@ class Session:
     will: Publication | None = None
     client: Client | None = None
     away_since_s: float = 0.0
+    is_deaf: bool = False  # takes nothing more until its client is back
+    quota: int = RECEIVE_MAXIMUM  # how many more may be sent now (section 4.9)
     last_mid: int = 0
     filters: dict[str, None] = field(default_factory=dict)
-    waiting: deque[Publication] = field(default_factory=deque)
+    waiting: deque[tuple[int, Publication]] = field(default_factory=deque)
     under_way: dict[int, Publication] = field(default_factory=dict)
 
     @property
@@ -76,22 +78,32 @@ class Session:
             under_way=dict(self.under_way))
 
     def fill(self) -> None:
-        """Send what waits, as far as the client's Receive Maximum lets it (section 4.9)."""
-        while self.waiting and self.client and len(self.under_way) < self.receive_maximum:
-            publication, mid = self.waiting.popleft(), self._next_mid()
+        """Send what waits, as far as the client's Receive Maximum lets it."""
+        while self.waiting and self.client and self.quota:
+            mid, publication = self.waiting.popleft()
             self.under_way[mid] = publication
-            self.client.deliver(_delivery(mid, publication))
+            self._send(mid, publication)
+
+    def acknowledge(self, mid: int) -> None:
+        """Forget what the client has, and send what that makes room for."""
+        if self.under_way.pop(mid, None) is not None:
+            self.quota = min(self.receive_maximum, self.quota + 1)
+            self.fill()
 
     def send_again(self) -> None:
         """Send what was not acknowledged on the last connection (section 4.4)."""
+        self.quota = self.receive_maximum
         for mid, publication in self.under_way.items():
-            self.client.deliver(_delivery(mid, publication))
+            self._send(mid, publication)
 
-    def _next_mid(self) -> int:
-        while True:
-            self.last_mid = self.last_mid % PACKET_IDS + 1
-            if self.last_mid not in self.under_way:
-                return self.last_mid
+    def _send(self, mid: int, publication: Publication) -> None:
+        self.quota = max(0, self.quota - 1)
+        self.client.deliver(_delivery(mid, publication))
+
+    def next_mid(self) -> int:
+        """Return the packet id of another message, whether or not there is room for it."""
+        self.last_mid = self.last_mid % PACKET_IDS + 1
+        return self.last_mid
 
 
 def _delivery(mid: int, publication: Publication) -> Delivery:
@@ -105,7 +117,9 @@ class Broker:
     """The broker. Times are seconds that never run back.
 
     `refuse(client_id, topic)` gives the reason code for what a client may not publish, or 0.
-    `queue_length_max` messages wait for one client besides those under way; None: any number.
+    `queue_length_max` messages wait for a client who is away, and as many more as his Receive
+    Maximum for one who is there; None: any number. What a full queue does not take is acknowledged
+    like all else, as mosquitto does.
     """
 
     def __init__(self, durability: Durability = Durability.ALWAYS,
@@ -113,7 +127,7 @@ class Broker:
         self.durability = durability
         self.queue_length_max = queue_length_max
         self.refuse: Callable[[str, str], int] = lambda client_id, topic: SUCCESS
-        self.dropped = 0  # messages that a full queue did not take
+        self.dropped = 0  # messages that were acknowledged and not kept
         self.forgotten = 0  # messages that a crash took
         self._sessions: dict[str, Session] = {}
         self._tree: TopicTree | None = None
@@ -129,14 +143,17 @@ class Broker:
         mosquitto does not either. `begin` must follow.
         """
         self._look(now_s)
-        session = self._sessions.get(client_id)
+        session = self._sessions.pop(client_id, None)
         if session is None:
-            session = self._sessions[client_id] = Session(client_id)
+            session = Session(client_id)
             self._tree = None
         elif session.client is not None:
             session.client.disconnect("Session taken over")
+        # In the order of their connecting: so their wills go out when the broker ends.
+        self._sessions[client_id] = session
         session.client, session.will = client, will
         session.expiry_s, session.receive_maximum = expiry_s, receive_maximum
+        session.is_deaf = False
         return session
 
     def begin(self, session: Session) -> None:
@@ -150,12 +167,12 @@ class Broker:
         if session.client is not client or self._sessions.get(session.client_id) is not session:
             return
         will, session.will = session.will, None
+        if will is not None and not is_graceful:
+            self.publish(session.client_id, will, now_s)
         session.client = None
         session.away_since_s = now_s
         self._next_look_s = 0.0
         self._look(now_s)
-        if will is not None and not is_graceful:
-            self.publish(session.client_id, will, now_s)
 
     def subscribe(self, session: Session, topic_filter: str, now_s: float) -> int:
         """Return the SUBACK's reason code."""
@@ -177,8 +194,7 @@ class Broker:
     def acknowledge(self, session: Session, mid: int, now_s: float) -> None:
         """A client has taken the message with the packet id `mid`."""
         self._look(now_s)
-        session.under_way.pop(mid, None)
-        session.fill()
+        session.acknowledge(mid)
 
     def crash(self, now_s: float) -> None:
         """The power goes: nothing is published any more, and the disk's state remains."""
@@ -190,12 +206,18 @@ class Broker:
         self._tree = None
         for session in self._sessions.values():
             session.away_since_s = now_s
+            # Mosquitto 2.0 throws away what comes before the client of a restored session is
+            # back, and acknowledges it.
+            session.is_deaf = self.durability == Durability.SNAPSHOTS
         self._next_look_s = 0.0
         self.forgotten += max(0, before - self._messages())
 
     def stop(self, now_s: float) -> None:
-        """End in order: what is to be kept is saved."""
+        """End in order: the wills of all who are there are published, and what is kept is saved."""
         self._look(now_s)
+        for session in list(self._sessions.values()):
+            if session.client is not None and session.will is not None:
+                self.publish(session.client_id, session.will, now_s)
         if self.durability != Durability.NEVER:
             self._save()
         self.crash(now_s)
@@ -205,12 +227,17 @@ class Broker:
         return self._messages()
 
     def _queue(self, session: Session, publication: Publication) -> None:
-        if session.client is not None and len(session.under_way) < session.receive_maximum:
-            pass  # it goes at once
-        elif self.queue_length_max is not None and len(session.waiting) >= self.queue_length_max:
+        if session.is_deaf:
             self.dropped += 1
             return
-        session.waiting.append(publication)
+        mid = session.next_mid()
+        # Mosquitto adds the window again where the client is there (db__ready_for_queue).
+        window = session.receive_maximum if session.client is not None else 0
+        if (self.queue_length_max is not None
+                and len(session.waiting) >= self.queue_length_max + window):
+            self.dropped += 1
+            return
+        session.waiting.append((mid, publication))
         session.fill()
 
     def _subscriptions(self) -> TopicTree:

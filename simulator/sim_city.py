@@ -115,11 +115,11 @@ class SimCity:
 
     def cut(self, gateway: str, is_silent: bool = False) -> None:
         """Break the connection between a gateway and the broker, with all that is on its way."""
-        self.host.cut(gateway, is_silent)
+        self.host.cut(gateway, is_silent=is_silent)
 
     def sever(self, gateway: str, is_silent: bool = False) -> None:
-        """A gateway was killed, or lost its power (`is_silent`): see `BrokerHost.sever`."""
-        self.host.sever(gateway, is_silent)
+        """A gateway was killed, or lost its power (`is_silent`): nothing more comes from it."""
+        self.host.sever(gateway, is_silent=is_silent)
 
     def _does_broker_answer(self, connection: SimConnection, publication: Publication) -> bool:
         is_silent = self._acknowledges == "broker" and self.ack == Ack.NEVER
@@ -144,7 +144,7 @@ class SimCity:
         """Kill the consumer: what it has not acknowledged yet, it never does."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            self.host.sever_client(CLIENT_ID)
+            self.host.sever(client_id=CLIENT_ID)
             consumer.cancel()
 
     def die_after_commit(self, for_s: float) -> None:

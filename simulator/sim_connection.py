@@ -129,10 +129,16 @@ class SimConnection:
         self._held.clear()
         self._waiting.clear()
 
-    def sever(self) -> None:
-        """Make it deaf and dumb: nothing that its owner still does has any effect outside."""
-        self.out.cut()
-        self.lose("severed")
+    def sever(self, is_silent: bool = False) -> None:
+        """Make it deaf and dumb: its owner's process is gone, without a goodbye.
+
+        The broker hears of it at once, or, where the power has gone (`is_silent`), when the
+        keep-alive is over.
+        """
+        if not self.lost.done():
+            self.out.cut()
+            self.lose("severed")
+            self._host.notice(self, is_silent)
 
     def _send(self, publication: Publication, future: Answer) -> None:
         self._publishing += 1

@@ -19,12 +19,9 @@ class TopicTree:
             branch = branch.setdefault((level,), {})
         branch.setdefault(_HERE, {})[subscriber] = None
 
-    def find(self, topic: str) -> dict[Hashable, None]:
-        """Return the subscribers of `topic`, each once however many of its filters match."""
-        found: dict[Hashable, None] = {}
-        for branch in self._branches(topic):
-            found.update(branch.get(_HERE, {}))
-        return found
+    def find(self, topic: str) -> list[Hashable]:
+        """Return the subscribers of `topic`, each as often as it has filters that match."""
+        return [each for branch in self._branches(topic) for each in branch.get(_HERE, ())]
 
     def _branches(self, topic: str) -> Iterator[dict]:
         branches = [self._root]
