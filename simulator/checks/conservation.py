@@ -5,10 +5,10 @@ from gateway import ledger
 from simulator.checks.bounds import Bounds, Facts
 from simulator.checks.check import Check, Handler
 from simulator.checks.number_set import NumberSet
-from simulator.checks.readings_book import Arrival, BootBook, ReadingsBook
+from simulator.checks.readings_book import Arrival, BootBook, OnItsWay, ReadingsBook
 from simulator.checks.troubles import Troubles
 from simulator.fault import FaultKind
-from simulator.happenings import JournalSeen, NodeSaid, StoreSeen
+from simulator.happenings import NodeSaid, NodeStopped, StoreSeen
 
 FLASH_FAULTS = (FaultKind.FLASH_FULL, FaultKind.FLASH_WORN)
 CUT = (FaultKind.NODE_POWER_CUT,)
@@ -39,7 +39,7 @@ class Conservation(Check):
         book.on_dropped.append(self._judge_drop)
 
     def handlers(self) -> dict[type, Handler]:
-        return {StoreSeen: self._see_store, JournalSeen: self._see_journal}
+        return {StoreSeen: self._see_store, NodeStopped: self._stop}
 
     def end(self, now_us: int) -> None:
         for endpoint, boots in self._book.nodes.items():
@@ -62,18 +62,24 @@ class Conservation(Check):
                       f"{what} arrived as {delivered.content}, which is not what was taken",
                       delivered)
 
-    def _judge_drop(self, said: NodeSaid, held: int) -> None:
+    def _judge_drop(self, said: NodeSaid, dropped: OnItsWay | None) -> None:
         endpoint, reason = said.endpoint, said.event.reason
+        what = f"gave up reading {said.event.boot}:{said.event.sequence} as '{reason}'"
+        if dropped is not None and dropped.is_urgent and reason == losses.FULL and (
+                self._book.holds_measurements(endpoint)):
+            self.fail(said.time_us, self._facts.name_of(endpoint),
+                      f"{what}: an urgent one, before the measurements it holds", said)
+        held = self._book.held(endpoint)
         has_flash_fault = self._troubles.has_had((*FLASH_FAULTS, *CUT), endpoint)
         is_unlikely = (reason == losses.DAMAGED
                        or reason == losses.FULL and held < self._bounds.journal_full_readings_min)
         if is_unlikely and not has_flash_fault:
             self.fail(said.time_us, self._facts.name_of(endpoint),
-                      f"gave up reading {said.event.boot}:{said.event.sequence} as '{reason}', "
-                      f"with {held} held and nothing wrong with its flash", said)
+                      f"{what}, with {held} more held and nothing wrong with its flash", said)
 
-    def _see_journal(self, seen: JournalSeen) -> None:
-        endpoint = seen.endpoint
+    def _stop(self, stopped: NodeStopped) -> None:
+        """Judge by what was seen on the node's flash just before."""
+        endpoint = stopped.endpoint
         for boot, book in self._book.under_way(endpoint):
             lost = book.unaccounted().without(book.acknowledged, book.held)
             if not lost.size:
@@ -83,7 +89,7 @@ class Conservation(Check):
                 _add(book.explained, lost)
             elif not self._troubles.has_had(CUT, endpoint):
                 # Cut as it forgot what was acknowledged, a node had no time to say so.
-                self._report(seen.time_us, endpoint, boot, lost,
+                self._report(stopped.time_us, endpoint, boot, lost,
                              "not acknowledged, and not on the node's flash as it stopped")
 
     def _see_store(self, seen: StoreSeen) -> None:

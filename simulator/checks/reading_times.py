@@ -3,7 +3,7 @@
 from firmware.lwm2m_client import Registered, RegistrationLost, Stopped
 from simulator.checks.bounds import Bounds, Facts
 from simulator.checks.check import SECOND_US, Check, Handler
-from simulator.checks.readings_book import Arrival, BootBook, ReadingsBook
+from simulator.checks.readings_book import Arrival, BootBook, OnItsWay, ReadingsBook
 from simulator.checks.troubles import Troubles
 from simulator.fault import FaultKind
 from simulator.happenings import (
@@ -137,7 +137,7 @@ class UrgentInTime(Check):
         delivered = arrival.delivered
         self._waiting.pop((delivered.endpoint, delivered.boot, delivered.sequence), None)
 
-    def _drop(self, said: NodeSaid, held: int) -> None:
+    def _drop(self, said: NodeSaid, dropped: OnItsWay | None) -> None:
         self._waiting.pop((said.endpoint, said.event.boot, said.event.sequence), None)
 
     def _hear(self, said: NodeSaid) -> None:

@@ -68,7 +68,7 @@ class BootBook:
 
 
 class ReadingsBook:
-    """The account of a run; `on_arrival`, `on_taken`, `on_dropped` tell those who listen."""
+    """The account of a run; its lists `on_...` are who is told of what."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, dict[int, BootBook]] = {}  # by endpoint, then by boot
@@ -78,7 +78,8 @@ class ReadingsBook:
         self.copies = 0
         self.on_arrival: list[Callable[[Arrival], None]] = []
         self.on_taken: list[Callable[[NodeSaid, BootBook, bool], None]] = []
-        self.on_dropped: list[Callable[[NodeSaid, int], None]] = []
+        self.on_dropped: list[Callable[[NodeSaid, OnItsWay | None], None]] = []
+        self.on_unnumbered: list[Callable[[ReadingDelivered], None]] = []
         self._is_urgent: dict[tuple[int, ...] | str, bool] = {}
 
     def handlers(self) -> dict[type, Handler]:
@@ -94,6 +95,12 @@ class ReadingsBook:
         """Return how many readings the node holds: numbered, and neither acknowledged nor
         dropped."""
         return self._held.get(endpoint, 0)
+
+    def holds_measurements(self, endpoint: str) -> bool:
+        """Return whether the node holds a measurement that nobody has acknowledged."""
+        return any(not each.is_urgent and sequence not in book.acknowledged
+                   for _, book in self.under_way(endpoint)
+                   for sequence, each in book.on_the_way.items())
 
     def under_way(self, endpoint: str) -> list[tuple[int, BootBook]]:
         """Return the boots of a node of which something has not arrived."""
@@ -135,11 +142,10 @@ class ReadingsBook:
                 self._let_go(said.endpoint, book, book.acknowledged, sequence)
         elif type(event) is ReadingDropped:
             book = self._book(said.endpoint, event.boot)
-            held = self.held(said.endpoint)
             self._let_go(said.endpoint, book, book.dropped, event.sequence)
-            book.on_the_way.pop(event.sequence, None)
+            dropped = book.on_the_way.pop(event.sequence, None)
             for listener in self.on_dropped:
-                listener(said, held)
+                listener(said, dropped)
 
     def _take(self, said: NodeSaid, event: ReadingTaken) -> None:
         book = self._book(said.endpoint, event.boot)
@@ -162,6 +168,8 @@ class ReadingsBook:
 
     def _deliver(self, delivered: ReadingDelivered) -> None:
         if not isinstance(delivered.boot, int):
+            for listener in self.on_unnumbered:
+                listener(delivered)
             return
         book = self._book(delivered.endpoint, delivered.boot)
         sequence = delivered.sequence

@@ -5,10 +5,10 @@ from simulator.checks.check import SECOND_US, Check, Handler
 from simulator.checks.readings_book import Arrival, BootBook, ReadingsBook
 from simulator.checks.troubles import Troubles
 from simulator.fault import FaultKind
-from simulator.happenings import NodeSaid
+from simulator.happenings import NodeSaid, ReadingDelivered
 
 # After these a node may find readings again that it held for lost, and a gateway too.
-REORDERING_FLASH = (FaultKind.FLASH_FULL, FaultKind.FLASH_WORN)
+FLASH_FAULTS = (FaultKind.FLASH_FULL, FaultKind.FLASH_WORN)
 REORDERING_DISK = (FaultKind.DISK_ROT,)
 
 
@@ -16,7 +16,8 @@ class CountedOnce(Check):
     """A number is given to one reading, a boot number to one boot, a row to one delivery.
 
     A copy at the city is right where something explains it: a back end or a gateway that was
-    away, slow or silent within the last `copy_s_max`.
+    away, slow or silent within the last `copy_s_max`. A reading without a number cannot be told
+    from its copy.
     """
 
     name = "no reading counts twice"
@@ -31,6 +32,7 @@ class CountedOnce(Check):
         self._repeated_boots: set[tuple[str, int]] = set()
         book.on_taken.append(self._judge_taken)
         book.on_arrival.append(self._judge_arrival)
+        book.on_unnumbered.append(self._judge_unnumbered)
 
     def handlers(self) -> dict[type, Handler]:
         return {}
@@ -46,6 +48,12 @@ class CountedOnce(Check):
             self._repeated_boots.add(key)
             self.fail(said.time_us, self._facts.name_of(said.endpoint),
                       f"used the boot number {event.boot} in two boots", said)
+
+    def _judge_unnumbered(self, delivered: ReadingDelivered) -> None:
+        """Judge a reading without a number: only a node that can keep none sends such."""
+        if not self._troubles.has_had(FLASH_FAULTS, delivered.endpoint):
+            self.fail(delivered.time_us, self._facts.name_of(delivered.endpoint),
+                      f"{delivered.content} arrived without a number of its node", delivered)
 
     def _judge_arrival(self, arrival: Arrival) -> None:
         if arrival.is_first or not arrival.is_known:
@@ -88,7 +96,7 @@ class Order(Check):
         last = self._last.get(lane, 0)
         if delivered.sequence > last:
             self._last[lane] = delivered.sequence
-        elif not (self._troubles.has_had(REORDERING_FLASH, delivered.endpoint)
+        elif not (self._troubles.has_had(FLASH_FAULTS, delivered.endpoint)
                   or self._troubles.has_gateway_had(REORDERING_DISK, delivered.gateway)):
             name = "urgent readings" if arrival.is_urgent else "measurements"
             self.fail(delivered.time_us, self._facts.name_of(delivered.endpoint),

@@ -4,6 +4,7 @@ import pytest
 
 from simulator.checks.bounds import Bounds
 from simulator.fault import FaultKind
+from simulator.happenings import JournalSeen
 from tests.simulator.checks.stage import (
     BOOT,
     EMPTIED,
@@ -116,6 +117,32 @@ def test_full_journal_explains_what_it_gave_up():
 def test_reason_that_cannot_be_is_none(stage, reason):
     stage.take(1).drop(1, reason)
     stage.assert_fails(LOST, f"as '{reason}'", "nothing wrong with its flash")
+
+
+def test_alarm_that_is_given_up_before_measurements_is_found():
+    stage = Stage(Bounds(journal_full_readings_min=1)).begin()
+    stage.take(1).take(2, path=FAILURE, value=True).take(3).drop(2, "full")
+    stage.acknowledge(1, 3).deliver(1).deliver(3)
+    stage.assert_fails(LOST, "an urgent one, before the measurements")
+
+
+def test_alarms_go_when_nothing_else_is_left():
+    stage = Stage(Bounds(journal_full_readings_min=1)).begin()
+    stage.take(1).take(2, path=FAILURE, value=True).take(3, path=FAILURE, value=False)
+    stage.drop(1, "full").drop(2, "full").acknowledge(3)
+    stage.deliver(3, path=FAILURE, value=False).assert_holds()
+
+
+def test_reading_without_a_number_is_found_unless_the_flash_took_none(stage):
+    stage.deliver(5, boot="unsequenced:77")
+    stage.assert_fails(TWICE, "/3416/0/3=50 arrived without a number")
+    full = Stage().begin().fault(FaultKind.FLASH_FULL, "lamp 1", 60)
+    full.deliver(5, boot="unsequenced:77").assert_holds()
+
+
+def test_full_flash_explains_nothing_while_its_node_runs(stage):
+    stage.fault(FaultKind.FLASH_FULL, "lamp 1", 60).take(1).tell(JournalSeen, LAMP, ())
+    stage.assert_fails(LOST, "never arrived")
 
 
 def test_damage_is_a_reason_where_a_flash_was_worn(stage):
