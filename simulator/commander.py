@@ -21,6 +21,8 @@ ANSWERS = "city/answers"
 SESSION_EXPIRY_S = 604_800
 # A gateway that has never been there has no session at the broker: 0x10 says so.
 RETRY_S = 30.0
+# Until then every gateway is back, too, and its session at the broker takes messages again.
+ASK_AGAIN_S = 300.0
 EXPIRES_S = 86_400
 
 
@@ -53,8 +55,9 @@ class Command:
 class Commander:
     """Gives each command under an id of its own, until the broker has taken it.
 
-    With every new connection it asks again for what has had no answer: the broker may have lost
-    it, and a gateway that knows the id does not do it twice. `random()` gives 0 to 1.
+    With every new connection, and once more a while later, it asks again for what has had no
+    answer: the broker may have lost it, and a gateway that knows the id does not do it twice.
+    `random()` gives 0 to 1.
     """
 
     def __init__(self, host: BrokerHost, tell: Tell, random: Callable[[], float]) -> None:
@@ -94,8 +97,8 @@ class Commander:
                 connection = await self._host.connect(self._settings, CLIENT_ID, None)
                 await connection.subscribe(f"{ANSWERS}/+")
                 self._connection, failures = connection, 0
-                for command_id in self._unanswered:
-                    self._ask(command_id)
+                self._ask_again(connection)
+                self._host.loop.call_later(ASK_AGAIN_S, self._ask_again, connection)
                 await self._hear(connection)
             except MqttError:
                 failures += 1
@@ -115,6 +118,11 @@ class Commander:
             delivery = await connection.deliveries.get()
             self._answered(delivery)
             connection.acknowledge(delivery)
+
+    def _ask_again(self, connection: SimConnection) -> None:
+        if connection is self._connection:
+            for command_id in self._unanswered:
+                self._ask(command_id)
 
     def _ask(self, command_id: str) -> None:
         """Publish a command that has had no answer, and again while the broker refuses it."""

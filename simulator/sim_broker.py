@@ -213,7 +213,7 @@ class Broker:
         self.forgotten += max(0, before - self._messages())
 
     def stop(self, now_s: float) -> None:
-        """End in order: the wills of all who are there are published, and what is kept is saved."""
+        """End in order: the wills of all who are there go out, and what is kept is saved."""
         self._look(now_s)
         for session in list(self._sessions.values()):
             if session.client is not None and session.will is not None:
