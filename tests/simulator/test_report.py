@@ -9,7 +9,10 @@ import html5lib
 import pytest
 
 from simulator.fault import FaultKind
-from simulator.record import LightCarpet, Record
+from simulator.record import LIT, LightCarpet, Record, Span
+from simulator.recording.node_life import HELD_UP_MAX, HISTORY_MAX
+from simulator.recording.recorder import FAULTS_MAX
+from simulator.recording.series import BUCKETS_MAX
 from simulator.report import street_map, words
 from simulator.report.moments import Moments, length
 from simulator.report.page import render
@@ -199,3 +202,18 @@ def test_run_of_days_names_its_dates(good_night):
     assert moments.clock(86400 * 1_000_000) == "28 Nov 17:20:00"
     year = Moments(replace(good_night.facts, duration_s=365 * 86400))
     assert year.clock(86400 * 1_000_000) == "28 Nov 2026 17:20:00"
+
+
+def test_district_in_which_everything_changes_all_the_time_stays_below_3_megabytes(bad_night):
+    one = bad_night.nodes[0]
+    history = tuple((80_000 + number, number % 2 + LIT) for number in range(HISTORY_MAX))
+    held_up = (Span(80_000_000_000, 80_001_000_000),) * HELD_UP_MAX
+    nodes = tuple(
+        replace(one, facts=made_up_run.node_facts(number), history=history, held_up=held_up,
+                missing=1, boots={"power": 9, "watchdog": 3}, dropped={"full": 4})
+        for number in range(1000))
+    figures = tuple(replace(series, values=(0.1234,) * BUCKETS_MAX, highs=(12340,) * BUCKETS_MAX)
+                    for series in bad_night.series)
+    faults = bad_night.faults * (FAULTS_MAX // len(bad_night.faults))
+    page = render(replace(bad_night, nodes=nodes, series=figures, faults=faults))
+    assert len(page.encode()) < 3_000_000
