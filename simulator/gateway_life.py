@@ -85,6 +85,11 @@ class GatewayLife:
             raise LifeOver
         return task.result()
 
+    def call_on_new_keys(self, listener: Callable[[str], None]) -> None:
+        """Have `listener(endpoint)` called whenever a new secret waits to be written to a node."""
+        if self.gateway.contexts is not None:
+            self.gateway.contexts.call_on_rotation(listener)
+
     def crash(self, is_power_cut: bool) -> None:
         """End now: nothing that its code still does has any effect on the world."""
         self._sever()

@@ -84,7 +84,7 @@ class SeverableUplinks:
         return connection
 
     def sever(self) -> None:
-        """Let nothing out any more; the broker finds the connections gone."""
+        """Let nothing out any more."""
         self._is_severed = True
         for each in self._connections:
             each.sever()
@@ -133,10 +133,7 @@ class _Connection:
                 OWNER.reset(token)
 
     def sever(self) -> None:
-        if not self._is_severed:
-            self._is_severed = True
-            # Without a goodbye: a broker publishes the will of one that goes so.
-            _outside(self._inner.sever)
+        self._is_severed = True
 
 
 def _outside(function: Callable, *arguments: Any) -> Any:

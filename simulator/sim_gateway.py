@@ -28,6 +28,7 @@ from simulator.happenings import (
     Address,
     GatewayEnded,
     GatewayStarted,
+    KeysChanged,
     StoreSeen,
     StoreSynced,
     Tell,
@@ -73,7 +74,8 @@ class SimClock:
 class SimGateway:
     """The gateway `id` of a run, with the settings of a real one.
 
-    It listens at `address`; `connect` takes it to the city's broker. Its files are under
+    It listens at `address`; `connect` takes it to the city's broker, where `sever(id, is_silent)`
+    ends its connections without a goodbye, `is_silent` where its machine is gone too. Its files are under
     `folder`, in one folder after another, from which the paths in the settings start. All that is
     drawn comes from `seed` and `id`.
     """
@@ -90,6 +92,7 @@ class SimGateway:
         seed: int,
         start_unix_s: float,
         folder: Path,
+        sever: Callable[[str, bool], None] = lambda id, is_silent: None,
     ) -> None:
         self.id = id
         self.address = address
@@ -97,6 +100,7 @@ class SimGateway:
         self._text = settings_text
         self._network = network
         self._connect = connect
+        self._sever = sever
         self._tell = tell
         self._seed = seed
         self._life: GatewayLife | None = None
@@ -132,9 +136,13 @@ class SimGateway:
             if self._lives != number:
                 return False
         self._is_up = True
+        self._life.call_on_new_keys(self._tell_new_keys)
         self._tell(GatewayStarted(self._loop.now_us(), self.id))
         self._see_store()
         return True
+
+    def _tell_new_keys(self, endpoint: str) -> None:
+        self._tell(KeysChanged(self._loop.now_us(), self.id, endpoint))
 
     def restart(self) -> None:
         """Begin to start, if it is down: what systemd does after a kill, power after a cut."""
@@ -186,6 +194,7 @@ class SimGateway:
             self._starting = None
         life = self._life
         if life is not None:
+            self._sever(self.id, cause == POWER_CUT)
             life.crash(is_power_cut=cause == POWER_CUT)
             self._ended(cause)
 

@@ -55,9 +55,13 @@ class Unsynced:
     def after_power_cut(self, random: Random) -> tuple[set[str], CrashState]:
         """Return (paths of the files that are touched, one of the states that may be left)."""
         self.forget_elsewhere()
-        entries = [each.entry for each in self._changes]
-        states = list(crash_states([*self._found(), *entries], random, subsets=2))
+        states = list(crash_states(self.log(), random, subsets=2))
         return {each.path for each in self._changes}, random.choice(states)
+
+    def log(self) -> list[Entry]:
+        """Return a disk's log that begins now: the touched files as far as they are durable, and
+        what is not."""
+        return [*self._found(), *(each.entry for each in self._changes)]
 
     def _found(self) -> list[Found]:
         """Return the touched files as they would be without the changes."""

@@ -14,10 +14,17 @@ from protocol.coap_parameters import TransmissionParameters
 from protocol.settings import Settings
 from simulator.city_file import CityFile
 from simulator.fleet import build
-from simulator.happenings import DatagramSent, GatewayEnded, GatewayStarted, StoreSynced
+from simulator.happenings import (
+    DatagramSent,
+    GatewayEnded,
+    GatewayStarted,
+    ReadingDelivered,
+    StoreSynced,
+)
 from simulator.link_profiles import PERFECT
 from simulator.network import Network
 from simulator.node_driver import NodeDriver
+from simulator.sim_city import SimCity
 from simulator.sim_gateway import SimGateway
 from simulator.world.layout import LayoutSettings, layout
 from simulator.world.places import ANGERS
@@ -59,12 +66,14 @@ class SimStreet:
         self.network = Network(self.loop, self.told.append, seed)
         self.world = World(seed, START_UNIX_S, ANGERS, layout(nodes, seed, LayoutSettings()),
                            WorldSettings(), self.loop.time, self.told.append)
+        self.city = SimCity(self.loop, self.told.append, seed, start_unix_s=START_UNIX_S)
         self._security = security
         self.places = build(self.world, self._settings, TransmissionParameters())
         self.drivers = {}
         self.gateway = SimGateway(
             self.loop, "gateway-1", TEXT.format(security=security, more=more), self.network,
-            GATEWAY, None, self.told.append, seed, START_UNIX_S, Path(folder))
+            GATEWAY, self.city.connect, self.told.append, seed, START_UNIX_S, Path(folder),
+            sever=self.city.sever)
 
     def _settings(self, site):
         return Settings(
@@ -74,6 +83,7 @@ class SimStreet:
 
     async def begin(self):
         """Start the gateway, give keys, and power to every node."""
+        await self.city.start()
         assert await self.gateway.start()
         if self._security == "oscore":
             found = await self.gateway.give_keys(place.endpoint for place in self.places)
@@ -126,6 +136,7 @@ class SimStreet:
         for driver in self.drivers.values():
             driver.power_off()
         await self.gateway.stop()
+        await self.city.stop()
         assert not self.bugs, self.bugs
 
     def delivered(self):
@@ -134,6 +145,11 @@ class SimStreet:
         found = CityFile(self.gateway.data / "readings.jsonl", 0, names)
         found.read_on()
         return found.delivered
+
+    def at_the_city(self):
+        """Count what the city has committed, by reading."""
+        return Counter((each.endpoint, each.boot, each.sequence) for each in self.told
+                       if isinstance(each, ReadingDelivered))
 
     def ended(self):
         return Counter(each.cause for each in self.told if isinstance(each, GatewayEnded))

@@ -55,6 +55,33 @@ def test_nothing_is_lost_or_doubled_by_kills_and_power_cuts(tmp_path):
     run(tmp_path, live, nodes=10)
 
 
+UPLINK = """
+[uplink.city]
+type = "mqtt"
+url = "mqtt://city"
+ack = "application"
+ack_timeout_s = 10
+"""
+
+
+def test_city_has_every_reading_although_its_gateway_dies_amid_deliveries(tmp_path):
+    async def live(street):
+        for number in range(6):
+            await asyncio.sleep(131.7)
+            crash = street.gateway.power_cut if number % 2 else street.gateway.kill
+            crash()
+            await asyncio.sleep(20)
+            street.gateway.restart()
+        await asyncio.sleep(300)
+        await street.drain()
+        await asyncio.sleep(60)
+        delivered = street.at_the_city()
+        assert street.taken and delivered.keys() == street.taken == street.gateway.stored_ids()
+        assert street.gateway.depths() == {"city": 0}
+
+    run(tmp_path, live, nodes=10, more=UPLINK)
+
+
 def test_fifty_kills_leave_no_descriptor_no_task_and_no_file_behind(tmp_path):
     async def live(street):
         seen = []
