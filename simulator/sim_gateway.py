@@ -75,9 +75,9 @@ class SimGateway:
     """The gateway `id` of a run, with the settings of a real one.
 
     It listens at `address`; `connect` takes it to the city's broker, where `sever(id, is_silent)`
-    ends its connections without a goodbye, `is_silent` where its machine is gone too. Its files are under
-    `folder`, in one folder after another, from which the paths in the settings start. All that is
-    drawn comes from `seed` and `id`.
+    ends its connections without a goodbye, `is_silent` where its machine is gone too. Its
+    files are under `folder`, in one folder after another, from which the paths in the settings
+    start. All that is drawn comes from `seed` and `id`.
     """
 
     def __init__(
