@@ -13,20 +13,22 @@ HEADERS_BYTES = 28
 class Link:
     """The state of a link; times are whole microseconds, and never go back.
 
-    A fault (`added_loss`) draws from a generator of its own: without it, the link loses the same
+    A fault (`add_loss`) draws from a generator of its own: without it, the link loses the same
     datagrams of the same traffic.
     """
 
     def __init__(self, profile: LinkProfile, seed: int, host: str) -> None:
-        self._random = random.Random(f"{seed}/link/{host}")
-        self._listen_random = random.Random(f"{seed}/listening/{host}")
-        self._fault_random = random.Random(f"{seed}/loss/{host}")
+        self._seed = seed
+        self._host = host
+        self._random = self._generator("link")
+        # A generator takes 2.5 KB: only where it is needed.
+        self._fault_random: random.Random | None = None
         self._looked_us = 0
         self._free_us = [0, 0]
         self._last_us = [0, 0]
         self.set_profile(profile)
         self.cuts = 0
-        self.added_loss = 0.0
+        self._added_loss = 0.0
 
     def set_profile(self, profile: LinkProfile) -> None:
         """Behave as `profile` from now on; what is under way is not called back."""
@@ -34,12 +36,23 @@ class Link:
         self._is_in_burst = False
         self._listen_us = round(profile.listen_ms * 1000)
         # Nodes do not listen all at one moment.
-        self._phase_us = self._listen_random.randrange(self._listen_us or 1)
+        self._phase_us = 0
+        if self._listen_us:
+            self._phase_us = self._generator("listening").randrange(self._listen_us)
         self._burst_share = self._forget_us = 0.0
         if profile.clear_s is not None:
             both_s = profile.burst_s + profile.clear_s
             self._burst_share = profile.burst_s / both_s
             self._forget_us = profile.burst_s * profile.clear_s / both_s * 1e6
+
+    def add_loss(self, share: float) -> None:
+        """Lose this share of what the link itself does not lose."""
+        self._added_loss = share
+        if self._fault_random is None:
+            self._fault_random = self._generator("loss")
+
+    def _generator(self, what: str) -> random.Random:
+        return random.Random(f"{self._seed}/{what}/{self._host}")
 
     def cross(self, length: int, direction: int, now_us: int) -> str | tuple[int, ...]:
         """Return when a datagram of `length` bytes comes out, or why it does not.
@@ -61,7 +74,7 @@ class Link:
             self._free_us[direction] = left_us
         outcome = self._outcome(now_us, left_us, direction)
         # Last: what the link itself does is drawn all the same.
-        if self.added_loss and self._fault_random.random() < self.added_loss:
+        if self._added_loss and self._fault_random.random() < self._added_loss:
             return "loss"
         return outcome
 

@@ -68,7 +68,7 @@ class Network:
     def loss(self, addresses: Iterable[Address], share: float) -> None:
         """Lose a share of what crosses the links of `addresses` besides what they lose anyway."""
         for address in addresses:
-            self._link(address).added_loss = share
+            self._link(address).add_loss(share)
 
     def rebind(self, address: Address) -> Address:
         """Return another address as which `address` is seen from now on.

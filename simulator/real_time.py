@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from protocol import coap_message as coap
+from simulator.protected import is_in_clear
 
 # A node is woken at most this often: at sixty times real time its one-second polls would
 # otherwise cost a core for a street.
@@ -31,8 +31,7 @@ class ScaledTimers:
 class NodeSocket(asyncio.DatagramProtocol):
     """A node's UDP socket, connected to the gateway; counts what passes.
 
-    `in_clear` are messages that OSCORE does not protect: all of the node's, the requests to it. An
-    unprotected answer to the node may be right (RFC 8613 8.2), and says nothing but its code.
+    `in_clear` are messages that OSCORE should protect and does not.
     """
 
     def __init__(self, peer: tuple[str, int],
@@ -57,7 +56,7 @@ class NodeSocket(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.in_clear += coap.is_request(data[1]) and not is_protected(data)
+        self.in_clear += is_in_clear(data, False)
         self._on_datagram(data, self._peer)
 
     def error_received(self, exc: OSError) -> None:
@@ -66,14 +65,8 @@ class NodeSocket(asyncio.DatagramProtocol):
     def send(self, datagram: bytes, peer: Any) -> None:
         self.sent += 1
         self.bytes += len(datagram)
-        self.in_clear += not is_protected(datagram)
+        self.in_clear += is_in_clear(datagram, True)
         self._transport.sendto(datagram)
 
     def close(self) -> None:
         self._transport.close()
-
-
-def is_protected(datagram: bytes) -> bool:
-    """Tell whether a whole CoAP message says nothing but what OSCORE protects."""
-    message = coap.decode(datagram)
-    return message.code == coap.EMPTY or coap.option(message.options, coap.OSCORE) is not None
