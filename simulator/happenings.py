@@ -269,9 +269,10 @@ class FaultEnded:
 class TruthChanged:
     """The world has changed: `place` is an endpoint, a circuit or the place's name.
 
-    `quantity` is one of "occupied" (a bay: its number follows a dot), "fire", "emptied", "knock",
-    "mains" (of a circuit, 1 or 0), "sun" (1 risen, 0 set). What "sun" and "mains" are at the
-    start is told at the start.
+    Of the place: "sun" (1 risen, 0 set), "night" (1 while the sun is below -6 degrees). Of a
+    circuit: "mains" (1 or 0, as its lamps have it). Of a bay: "occupied.0" (its number stands
+    behind the dot). Of a bin: "fill" and "emptied" (percent now), "fire" (1 or 0), "knock" (its
+    force in g), "fallen" (1 or 0). What is so at the start is told at the start.
     """
 
     time_us: int

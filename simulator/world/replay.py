@@ -4,7 +4,9 @@ What the file has of a node's quantity replaces the model of it; everything else
 modelled. A value holds until the next one, the first also before its time.
 """
 
+import contextlib
 import csv
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -72,17 +74,18 @@ def load(path: Path, start_unix_s: float) -> Replay:
     tracks: dict[tuple[str, str], Track] = {}
     with path.open(newline="", encoding="utf-8") as file:
         lines = csv.reader(file)
-        if next(lines, None) != COLUMNS:
-            raise ReplayError(f"{path}, line 1: the columns must be {','.join(COLUMNS)}")
-        for cells in lines:
-            if not cells:
-                continue
-            try:
-                _take(tracks, cells, start_unix_s)
-            except ValueError as error:
-                raise ReplayError(f"{path}, line {lines.line_num}: {error}") from None
-            if lines.line_num > LINES_MAX:
-                raise ReplayError(f"{path}: more than {LINES_MAX} lines")
+        try:
+            if next(lines, None) != COLUMNS:
+                raise ValueError(f"the columns must be {','.join(COLUMNS)}")
+            for cells in lines:
+                if cells:
+                    _take(tracks, cells, start_unix_s)
+                if lines.line_num > LINES_MAX:
+                    raise ValueError(f"more than {LINES_MAX} lines")
+        except UnicodeDecodeError:
+            raise ReplayError(f"{path}: is not UTF-8") from None
+        except (ValueError, csv.Error) as error:
+            raise ReplayError(f"{path}, line {lines.line_num}: {error}") from None
     return Replay(tracks)
 
 
@@ -105,10 +108,9 @@ def _canonical(quantity: str) -> str:
 
 
 def _moment(text: str, start_unix_s: float) -> float:
-    try:
-        return round(float(text), 3)
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        if math.isfinite(seconds := float(text)):
+            return round(seconds, 3)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

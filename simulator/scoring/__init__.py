@@ -1,0 +1,1 @@
+"""How well the detectors of each furniture did against the world's truth."""
