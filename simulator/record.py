@@ -79,7 +79,7 @@ class NodeRecord:
     boots: dict[str, int]
     registrations: int
     registered_us: int | None
-    lost: int
+    lost: dict[str, int]
     refused: int
     taken: int
     delivered: int

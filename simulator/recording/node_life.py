@@ -57,9 +57,9 @@ class NodeLife:
     is_lit: bool = False
     boots: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
     registrations: int = 0
     registered_us: int | None = None
-    lost: int = 0
     refused: int = 0
     taken: int = 0
     delivered: int = 0
@@ -90,9 +90,9 @@ class NodeLife:
         self._out_of_touch.end(time_us)
         self._set(time_us, REGISTERED, self.is_lit)
 
-    def lose_registration(self, time_us: int) -> None:
+    def lose_registration(self, time_us: int, reason: str) -> None:
         """It knows that no gateway knows it."""
-        self.lost += 1
+        self.lost[reason] += 1
         self._out_of_touch.begin(time_us)
         self._set(time_us, OUT_OF_TOUCH, self.is_lit)
 
@@ -150,6 +150,6 @@ class NodeLife:
         self._silence.end(end_us)
         return NodeRecord(
             self.facts, tuple(self._history), tuple(self._held_up), dict(self.boots),
-            self.registrations, self.registered_us, self.lost, self.refused, self.taken,
-            self.delivered, dict(self.dropped), self.missing, self._out_of_touch.span,
+            self.registrations, self.registered_us, dict(self.lost), self.refused,
+            self.taken, self.delivered, dict(self.dropped), self.missing, self._out_of_touch.span,
             self._silence.span)

@@ -47,6 +47,8 @@ OUTAGES_MAX = 500
 COMMANDS_MAX = 100
 OPEN_COMMANDS_MAX = 10_000
 SAMPLED_MAX = 400
+# The reason for which a node that signs off has no registration any more.
+_GOODBYE = "de-registered"
 
 
 class Stream(Protocol):
@@ -174,11 +176,12 @@ class Recorder:
         if isinstance(event, Registered):
             self._registrations.add(time_us)
             self._node_changes(endpoint, lambda it: it.register(time_us), time_us)
-        elif isinstance(event, RegistrationLost):
-            self._node_changes(endpoint, lambda it: it.lose_registration(time_us), time_us)
+        elif isinstance(event, RegistrationLost) and event.reason != _GOODBYE:
+            self._node_changes(
+                endpoint, lambda it: it.lose_registration(time_us, event.reason), time_us)
         elif isinstance(event, RegistrationRefused):
             node.refused += 1
-        elif isinstance(event, Stopped):
+        elif isinstance(event, (RegistrationLost, Stopped)):
             self._node_changes(endpoint, lambda it: it.stop(time_us), time_us)
 
     def _take_light(self, light: LightSet) -> None:

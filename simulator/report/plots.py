@@ -149,11 +149,11 @@ def _short(value: float) -> float:
 # Quantities that are sampled: what stands above their plot, and their unit.
 _TITLES = {"uplink_depth": ("Waiting for the city", "readings"),
            "light_power_w": ("Power of all lamps", "W"),
-           "store_rows": ("Rows of the gateway's store", ""),
-           "store_bytes": ("Size of the gateway's store", "bytes"),
-           "exchanges": ("Requests that are not answered yet", ""),
+           "gateway_readings": ("Readings in the gateway's store", ""),
+           "gateway_tasks": ("Tasks of the gateway's process", ""),
+           "gateway_unsynced": ("Changes that the disk has not kept yet", "bytes"),
            "datagrams_under_way": ("Messages on their way", ""),
-           "tasks": ("Tasks of gateways and city", "")}
+           "tasks": ("Tasks of the whole simulation", "")}
 # What other plots show already.
 _SHOWN = frozenset((
     "registered", "out of touch", "light", "latency", "uplink_depth", "nodes_running",
@@ -164,7 +164,7 @@ def _sampled(record: Record, quantity: str) -> Iterator[Plot]:
     found = _of_quantity(record, quantity)
     # Of many gateways, those with the most.
     found.sort(key=lambda series: -max((high or 0 for high in series.highs), default=0))
-    lines = [Line(series.name.partition("/")[2], series.highs, tone)
+    lines = [Line(_whose(series.name), series.highs, tone)
              for tone, series in enumerate(found[:LINES_MAX])]
     title, unit = _TITLES.get(quantity, (quantity.replace("_", " ").capitalize(), ""))
     plot = _scaled(title, unit, lines)
@@ -173,13 +173,25 @@ def _sampled(record: Record, quantity: str) -> Iterator[Plot]:
 
 
 def _of_quantity(record: Record, quantity: str) -> list[Series]:
-    return [series for series in record.series if series.name.partition("/")[0] == quantity]
+    return [series for series in record.series if quantity_of(series.name) == quantity]
+
+
+def quantity_of(name: str) -> str:
+    """Return what a sampled name stands for, without whose it is."""
+    quantity = name.partition("/")[0]
+    return "uplink_depth" if quantity.startswith("uplink_depth") else quantity
+
+
+def _whose(name: str) -> str:
+    """Return "gateway-1, city" of "uplink_depth_city/gateway-1"."""
+    quantity, _, who = name.partition("/")
+    return ", ".join(filter(None, (who, quantity.removeprefix(quantity_of(name))[1:])))
 
 
 def _others(record: Record) -> Iterator[Plot]:
     quantities: defaultdict[str, int] = defaultdict(int)
     for series in record.series:
-        name = series.name.partition("/")[0]
+        name = quantity_of(series.name)
         if series.kind == "gauge" and name not in _SHOWN:
             quantities[name] += 1
     # Those that the report has words for come first.
@@ -188,8 +200,9 @@ def _others(record: Record) -> Iterator[Plot]:
 
 
 def _row(plot: Plot, axis: Axis, bucket_us: int) -> Html:
-    keys = [tag("li", tag("i", class_=f"t{line.tone}", aria_hidden="true"), line.name, " ",
-                tag("output", class_="now")) for line in plot.lines]
+    keys = [tag("li", *([tag("i", class_=f"t{line.tone}", aria_hidden="true"), line.name, " "]
+                        if line.name else []), tag("output", class_="now"))
+            for line in plot.lines]
     drawing = tag(
         "svg", axis.background(),
         *(_draw(plot, line, axis, bucket_us) for line in plot.lines), axis.foreground(),

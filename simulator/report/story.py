@@ -15,6 +15,8 @@ from simulator.report.street import Street
 LINES_MAX = 60
 # So many faults are told one by one; of more, those of a kind become one line.
 FAULTS_TOLD_MAX = 24
+# A queue that was never longer is not worth a line.
+BACKLOG_MIN = 50
 _SUN_DAYS_MAX = 3
 
 
@@ -112,9 +114,11 @@ def _low_points(street: Street) -> Iterator[Line]:
     if registered is not None:
         yield from _fewest_registered(street, registered.lows[1:last])
     for series in record.series:
-        if series.name.startswith("uplink_depth") and any(series.highs):
+        if series.name.startswith("uplink_depth"):
             known = [high or 0 for high in series.highs]
-            most = max(known)
+            most = max(known, default=0)
+            if most < BACKLOG_MIN:
+                continue
             at = known.index(most)
             yield Line(at * record.bucket_us, "note",
                        f"most readings that wait for the city: {words.figure(most)}"

@@ -14,6 +14,8 @@ from simulator.world import sun
 # What ended so long before a moment may still be its reason.
 AFTERMATH_US = 1800 * 1_000_000
 _ENDPOINT = re.compile(r"urn:dev:mac:[0-9a-f]{16}")
+# A node that got new keys registers anew under them.
+_ROUTINE = frozenset(("keys",))
 _GATEWAY_GOES = (FaultKind.GATEWAY_KILL, FaultKind.GATEWAY_POWER_CUT)
 
 
@@ -153,5 +155,6 @@ def in_trouble(node: NodeRecord) -> bool:
     """Return whether anything happened to a node that is worth a line."""
     resets = sum(node.boots.values()) - node.boots.get("power", 0)
     long_out = node.out_of_touch is not None and node.out_of_touch.length_s > 600
-    return bool(resets or long_out or node.missing or node.dropped or node.lost
+    lost = node.lost.keys() - _ROUTINE
+    return bool(resets or long_out or node.missing or node.dropped or lost
                 or node.registered_us is None)

@@ -1,6 +1,8 @@
 """The map of a run: every node where it stands, coloured by how it was at a moment."""
 
+import itertools
 import math
+import statistics
 from bisect import bisect_right
 from collections import defaultdict
 
@@ -95,7 +97,7 @@ def _caption(street: Street, moment_us: int) -> Html:
 def _picture(street: Street, points: list[Point], moment_us: int) -> Html:
     width = max((x for x, _ in points), default=0)
     height = max((y for _, y in points), default=0)
-    radius = _radius(width, height, len(points))
+    radius = _radius(points)
     box = (f"{-EDGE_M:g} {-EDGE_M - radius:.0f} {width + 2 * EDGE_M:.0f} "
            f"{height + 2 * EDGE_M + 2 * radius:.0f}")
     nodes = (_nodes(street, points, moment_us, radius) if len(points) <= NAMED_MAX
@@ -105,9 +107,10 @@ def _picture(street: Street, points: list[Point], moment_us: int) -> Html:
                aria_label="Map of the nodes; the table of nodes says the same in words")
 
 
-def _radius(width: float, height: float, count: int) -> float:
-    area = max(width, 60) * max(height, 60)
-    return min(8.0, max(2.0, 0.27 * math.sqrt(area / max(1, count))))
+def _radius(points: list[Point]) -> float:
+    """Return how large a node is drawn: neighbours in a street do not touch."""
+    apart = [math.dist(one, other) for one, other in itertools.pairwise(points)]
+    return max(1.5, min(8.0, 0.36 * statistics.median(apart))) if apart else 8.0
 
 
 def _streets(street: Street, points: list[Point], radius: float) -> Html:

@@ -125,7 +125,9 @@ def _troubles(street: Street, node: NodeRecord) -> list[str]:
     if out is not None and out.length_s > 60:
         said.append(f"not registered for {length(out.length_s)} ({street.moments.between(out)})")
     if node.lost:
-        said.append(f"registration lost {words.count(node.lost, 'time')}")
+        reasons = words.listed([f"{reason} {number}×" for reason, number
+                                in sorted(node.lost.items())])
+        said.append(f"registration lost: {reasons}")
     causes = [f"{words.cause(cause)} {number}×" for cause, number in sorted(node.boots.items())]
     if sum(node.boots.values()) > 1:
         said.append("booted: " + ", ".join(causes))

@@ -235,8 +235,8 @@ class MadeUpRun:
                 depth += changes[at][1]
                 at += 1
             self._tell(minute * 60, Sampled, {
-                f"uplink_depth/{GATEWAY}": float(depth),
-                f"store_bytes/{GATEWAY}": 1_000_000.0 + 400 * at})
+                f"uplink_depth_city/{GATEWAY}": float(depth),
+                f"gateway_readings/{GATEWAY}": 1.0 * at})
 
 
 def _after(time_s: float, outage: tuple[float, float], is_bad: bool, rng: random.Random) -> float:

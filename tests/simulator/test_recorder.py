@@ -89,7 +89,7 @@ def test_faults_have_their_times(bad_night):
 
 def test_figures_show_the_blackout_and_the_broker_that_was_away(bad_night):
     registered = bad_night.named("registered")
-    queue = bad_night.named(f"uplink_depth/{GATEWAY}")
+    queue = bad_night.named(f"uplink_depth_city/{GATEWAY}")
     at = round(NIGHT.blackout[0] + 120) * S // bad_night.bucket_us
     assert registered.values[at - 10] == 60 and registered.values[at] == 30
     assert max(queue.highs) == queue.highs[NIGHT.broker_down[1] * S // bad_night.bucket_us]
@@ -116,7 +116,7 @@ def test_history_of_a_node_says_when_it_had_power_registration_and_light():
     assert node.history == ((1, OUT_OF_TOUCH), (2, OUT_OF_TOUCH + LIT), (9, REGISTERED + LIT),
                             (50, OUT_OF_TOUCH + LIT), (80, NO_POWER))
     assert node.out_of_touch == Span(50 * S, 80 * S)
-    assert (node.registrations, node.registered_us, node.lost) == (1, 9 * S, 1)
+    assert (node.registrations, node.registered_us, node.lost) == (1, 9 * S, {"timeout": 1})
 
 
 def test_reading_that_waits_long_holds_its_node_up():
@@ -166,7 +166,7 @@ def test_history_is_bounded_and_keeps_the_long_states():
     node.boot(0, "power")
     node.register(100 * S)
     for number in range(200):
-        node.lose_registration((10_000 + 10 * number) * S)
+        node.lose_registration((10_000 + 10 * number) * S, "timeout")
         node.register((10_001 + 10 * number) * S)
     node.stop(50_000 * S)
     history = node.record(60_000 * S).history
@@ -219,3 +219,11 @@ def test_light_of_many_days_is_kept_by_night_and_half_hour():
 
 def test_short_run_has_no_carpet(bad_night):
     assert bad_night.carpet is None
+
+
+def test_node_that_signs_off_has_not_lost_its_registration():
+    record = told(NodeBooted(1 * S, LAMP.endpoint, "power"),
+                  NodeSaid(2 * S, LAMP.endpoint, Registered("/rd/1")),
+                  NodeSaid(90 * S, LAMP.endpoint, RegistrationLost("de-registered")))
+    node = of(record, LAMP)
+    assert (node.lost, node.history[-1]) == ({}, (90, NO_POWER))
