@@ -41,7 +41,8 @@ class NodeDriver:
         self.node: Node | None = None
 
     def power_on(self) -> None:
-        """Boot the node now."""
+        """Boot the node now, or anew; what it took before its reset it has taken."""
+        self._tell_events(self.node)
         self._booted_ms = self._timers.now_ms()
         try:
             self.node = self._make_node()

@@ -211,6 +211,19 @@ def test_reset_ends_the_call_that_asked_for_it():
     assert virtual_time.run(main) == (2, False)
 
 
+def test_what_was_on_flash_before_a_reset_was_taken():
+    async def main():
+        node = Lonely(1)
+        node.power_on()
+        node.driver.node.reporting.report(OCCUPANCY, True)
+        node.driver.node.journal.flush(0)
+        node.driver.power_on()
+        return node.held(), node.taken
+
+    held, taken = virtual_time.run(main)
+    assert held == taken and held
+
+
 def test_same_seed_leaves_the_same_flash():
     nodes = [live(5, itertools.repeat(3, 5)) for _ in range(2)]
     assert nodes[0].flash._entries == nodes[1].flash._entries
