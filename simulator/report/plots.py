@@ -151,7 +151,7 @@ _TITLES = {"uplink_depth": ("Waiting for the city", "readings"),
            "light_power_w": ("Power of all lamps", "W"),
            "gateway_readings": ("Readings in the gateway's store", ""),
            "gateway_tasks": ("Tasks of the gateway's process", ""),
-           "gateway_unsynced": ("Changes that the disk has not kept yet", "bytes"),
+           "gateway_unsynced": ("Changes that the disk has not kept yet", ""),
            "datagrams_under_way": ("Messages on their way", ""),
            "tasks": ("Tasks of the whole simulation", "")}
 # What other plots show already.
