@@ -5,12 +5,13 @@ what there was and a number says how many are left out; series have at most
 `recording.series.BUCKETS_MAX` buckets, whatever the run's length.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from simulator.fault import FaultKind
-from simulator.result import Tally
+from simulator.result import Result, Score, Tally
 
 # What a node does, as its history has it; +LIT for a lamp that gives light.
 NO_POWER, OUT_OF_TOUCH, REGISTERED = 0, 1, 2
@@ -181,25 +182,23 @@ class CheckRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreRecord:
-    """How well a detector did against the truth; `furniture` may be empty."""
-
-    name: str
-    value: float
-    unit: str
-    detail: str = ""
-    furniture: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """What is known once a run is over, besides what was recorded as it went on."""
 
     checks: tuple[CheckRecord, ...]
-    scores: tuple[ScoreRecord, ...]
+    scores: tuple[Score, ...]
     readings: Tally
     wall_s: float
     trace_sha256: str | None = None
+
+    @classmethod
+    def of(cls, result: Result, counts: Mapping[str, int]) -> "Outcome":
+        """Return what a result says; `counts` tells how often each check was broken."""
+        firsts = {failure.check: FailureRecord(failure.time_us, failure.subject, failure.what,
+                                               failure.event) for failure in result.failures}
+        checks = tuple(CheckRecord(check.name, check.ok, check.detail, counts.get(check.name, 0),
+                                   firsts.get(check.name)) for check in result.checks)
+        return cls(checks, result.scores, result.readings, result.wall_s, result.trace_sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,13 +81,12 @@ def furniture(record: Record) -> Html:
                 f"{sum(node.missing for node in nodes):,}"))
     counted = table(("furniture", "nodes", "registered", "readings taken", "delivered",
                      "given up", "missing"), rows)
-    scores = [(words.FURNITURE.get(score.furniture, score.furniture), score.name,
-               words.quantity(score.value, score.unit), score.detail)
-              for score in record.outcome.scores]
-    if not scores:
+    if not record.outcome.scores:
         return counted
+    scores = [(score.name, words.quantity(score.value, score.unit), score.detail)
+              for score in record.outcome.scores]
     return Html.of(counted, tag("h3", "Measured against the truth of the simulated world"),
-                   table(("furniture", "what", "value", ""), scores))
+                   table(("what", "value", "more"), scores))
 
 
 def nodes(street: Street) -> Html:

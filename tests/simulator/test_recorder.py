@@ -19,13 +19,22 @@ from simulator.happenings import (
     ReadingDelivered,
     Sampled,
 )
-from simulator.record import LIT, NO_POWER, OUT_OF_TOUCH, REGISTERED, Outcome, Record, Span
+from simulator.record import (
+    LIT,
+    NO_POWER,
+    OUT_OF_TOUCH,
+    REGISTERED,
+    FailureRecord,
+    Outcome,
+    Record,
+    Span,
+)
 from simulator.recording import recorder as recorder_module
 from simulator.recording import waiting
 from simulator.recording.node_life import HISTORY_MAX, NodeLife
 from simulator.recording.recorder import Recorder
 from simulator.recording.series import BUCKETS_MAX, Buckets, Count, Gauge, Quantiles
-from simulator.result import Tally
+from simulator.result import Check, FirstFailure, Result, Score, Tally
 from tests.simulator import made_up_run
 from tests.simulator.made_up_run import GATEWAY, MadeUpRun, Night
 
@@ -227,3 +236,17 @@ def test_node_that_signs_off_has_not_lost_its_registration():
                   NodeSaid(90 * S, LAMP.endpoint, RegistrationLost("de-registered")))
     node = of(record, LAMP)
     assert (node.lost, node.history[-1]) == ({}, (90, NO_POWER))
+
+
+def test_outcome_is_what_a_result_says():
+    tally = Tally(5, 4, 0, 0, 0, 1)
+    result = Result(
+        "street", 1, 3, 60, 1.5, 3, tally, 9, 0, 900, "oscore", (),
+        (Check("no reading is lost", False, "1 missing"), Check("order is kept", True, "")),
+        "ab", (FirstFailure("no reading is lost", 7, "lamp 2", "is gone", "event"),),
+        (Score("fires missed", 0, "", "of 1"),))
+    outcome = Outcome.of(result, {"no reading is lost": 4})
+    lost, kept = outcome.checks
+    assert (lost.count, lost.first) == (4, FailureRecord(7, "lamp 2", "is gone", "event"))
+    assert (kept.ok, kept.first) == (True, None)
+    assert (outcome.readings, outcome.scores[0].name) == (tally, "fires missed")
