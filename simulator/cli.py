@@ -5,6 +5,8 @@ import sys
 
 import click
 
+from simulator.cli_run import run, search
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="faubourg", prog_name="faubourg-sim")
@@ -13,6 +15,8 @@ def main() -> None:
 
     \b
     faubourg-sim demo                   a live street for a minute
+    faubourg-sim run street             an evening in virtual time, from one seed
+    faubourg-sim search bad-friday      fresh seeds until a run fails
     faubourg-sim demo --seconds 20 --json result.json
     faubourg-sim soak --minutes 10 --kills 100
     """
@@ -79,6 +83,10 @@ def soak(**options) -> None:
     from simulator.soak import SoakSettings, run
 
     _run(run, SoakSettings, options)
+
+
+main.add_command(run)
+main.add_command(search)
 
 
 def _run(run, settings_class, options: dict) -> None:

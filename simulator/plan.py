@@ -15,6 +15,7 @@ from simulator.fault import FACTS, Fault, FaultKind
 from simulator.scenario_tables import FaultEntry, Rate, Scenario
 from simulator.scenario_times import seconds
 from simulator.targets import targets_of
+from simulator.world.layout import Site, layout
 
 DAY_S = 86400
 FAULTS_MAX = 100_000
@@ -56,6 +57,11 @@ class Plan:
     def duration_s(self) -> float:
         """Return how long the world lives before it is drained."""
         return self.hours * 3600
+
+    def sites(self) -> tuple[Site, ...]:
+        """Return what stands where, number 0 first."""
+        scenario = self.scenario
+        return layout(self.nodes, self.seed, scenario.layout_settings(), scenario.place)
 
     @property
     def is_whole(self) -> bool:

@@ -87,7 +87,8 @@ class VirtualBoard:
     energy_save_interval_s = 60
 
     def __init__(self, furniture: str, number: int, rng: random.Random,
-                 on_reset: Callable[[], None], store: MemoryStore | None = None) -> None:
+                 on_reset: Callable[[], None], store: MemoryStore | None = None,
+                 host: str = "10.0.0.1") -> None:
         self.name = f"{furniture}-{number:04d}"
         self.furniture = furniture
         self.mac = mac_address(number)
@@ -95,5 +96,5 @@ class VirtualBoard:
         self.aes = aes
         self.store = store or MemoryStore()
         self.watchdog = Watchdog()
-        self.radio = Radio(rng, f"10.0.{number // 250}.{number % 250 + 1}")
+        self.radio = Radio(rng, host)
         self.reset = on_reset
