@@ -18,15 +18,7 @@ from simulator.checks.bounds import Bounds
 from simulator.checks.roster import Roster
 from simulator.life import Life
 from simulator.plan import Plan
-from simulator.record import (
-    CheckRecord,
-    FailureRecord,
-    NodeFacts,
-    Outcome,
-    Record,
-    RunFacts,
-    ScoreRecord,
-)
+from simulator.record import NodeFacts, Outcome, Record, RunFacts
 from simulator.recording.recorder import Recorder
 from simulator.result import FurnitureTally, Result, Score
 from simulator.run_screen import RunPicture
@@ -90,7 +82,8 @@ class Run:
         if self._until_s is None:
             self._roster.end(now_us)
         result = self._result(now_us)
-        return Finished(result, recorder.finish(now_us, self._outcome(result)))
+        counts = {check.name: check.count for check in self._roster.checks}
+        return Finished(result, recorder.finish(now_us, Outcome.of(result, counts)))
 
     def _score(self, scores: Scores) -> None:
         """Judge the detectors while the world still lives: the drain is no part of it."""
@@ -170,18 +163,6 @@ class Run:
         delivered = Counter(kind.get(endpoint) for endpoint, _, _ in account.account.delivered)
         return tuple(FurnitureTally(each, nodes[each], registered[each], taken[each],
                                     delivered[each]) for each in sorted(nodes))
-
-    def _outcome(self, result: Result) -> Outcome:
-        checks = []
-        for check, verdict in zip(self._roster.checks, result.checks, strict=True):
-            first = check.first and FailureRecord(
-                check.first.time_us, check.first.subject, check.first.what, check.first.event)
-            checks.append(CheckRecord(
-                verdict.name, verdict.ok, verdict.detail, check.count, first))
-        scores = tuple(ScoreRecord(each.name, each.value, each.unit, each.detail)
-                       for each in result.scores)
-        return Outcome(tuple(checks), scores, result.readings, result.wall_s,
-                       result.trace_sha256)
 
 
 @contextlib.contextmanager
