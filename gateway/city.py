@@ -113,6 +113,8 @@ class City:
 
     async def _consume(self, connection: Connection, table: Table, thread: Executor) -> None:
         loop = asyncio.get_running_loop()
+        # None is the end: behind all that has come before it.
+        connection.lost.add_done_callback(lambda lost: connection.deliveries.put_nowait(None))
         while True:
             messages = await _next_batch(connection)
             await loop.run_in_executor(thread, table.commit, messages)
@@ -127,14 +129,15 @@ class City:
 
 async def _next_batch(connection: Connection) -> list[Delivery]:
     """Return what has come, at least one message; raises MqttError when the connection is lost."""
-    getting = asyncio.ensure_future(connection.deliveries.get())
-    try:
-        await asyncio.wait((getting, connection.lost), return_when=asyncio.FIRST_COMPLETED)
-        if not getting.done():
+    deliveries = connection.deliveries
+    messages = []
+    while len(messages) < BATCH_MAX and not (messages and deliveries.empty()):
+        delivery = await deliveries.get()
+        if delivery is not None:
+            messages.append(delivery)
+        elif messages:
+            deliveries.put_nowait(None)
+            break
+        else:
             raise MqttError(connection.lost.result())
-    finally:
-        getting.cancel()
-    messages = [getting.result()]
-    while len(messages) < BATCH_MAX and not connection.deliveries.empty():
-        messages.append(connection.deliveries.get_nowait())
     return messages

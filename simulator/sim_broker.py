@@ -259,7 +259,8 @@ class Broker:
         for session in [each for each in self._sessions.values() if each.expires_s <= now_s]:
             self._forget(session)
         expiries = [each.expires_s for each in self._sessions.values()]
-        self._next_look_s = min(self._saved_s + AUTOSAVE_S, *expiries, inf)
+        does_save = self.durability == Durability.SNAPSHOTS
+        self._next_look_s = min(self._saved_s + AUTOSAVE_S if does_save else inf, *expiries, inf)
 
     def _save(self) -> None:
         self._saved = [each.copy() for each in self._sessions.values() if each.expiry_s]

@@ -1,9 +1,12 @@
 """MQTT topics of version 1: `faubourg/v1/<gateway>/<node>/<kind>`; `docs/internals.md`, "MQTT"."""
 
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 ROOT = "faubourg/v1"
 ACK = "ack"
+# Of the names that come with every message, so many are escaped once only.
+NAMES_KEPT = 16_384
 READINGS, ALARMS, COMMANDS, RESULTS, STATUS = (
     "readings",
     "alarms",
@@ -13,6 +16,7 @@ READINGS, ALARMS, COMMANDS, RESULTS, STATUS = (
 )
 
 
+@lru_cache(NAMES_KEPT)
 def escape(name: str) -> str:
     """Return `name` as one topic level; `unescape` gives it back.
 
@@ -23,6 +27,7 @@ def escape(name: str) -> str:
     return quote(name, safe=":").replace(".", "%2E")
 
 
+@lru_cache(NAMES_KEPT)
 def unescape(level: str) -> str:
     """Return the name that `escape` made `level` of; raises ValueError if it made it of none."""
     name = unquote(level, errors="strict")
