@@ -26,6 +26,7 @@ LOOP_MIN_HZ, LOOP_MAX_HZ = 45_000, 75_000
 # Ferrite, copper and asphalt: a loop's frequency moves with the temperature.
 LOOP_PPM_PER_K_MIN, LOOP_PPM_PER_K_MAX = -30.0, -8.0
 REFERENCE_CELSIUS = 15
+DRIFT_STEP_S = 60
 # Saft LSH 20: 13 Ah at 3.6 V. Sleep and self-discharge, each waking, each datagram (estimates).
 BATTERY_MWH, IDLE_MW, WAKING_MWH, DATAGRAM_MWH = 46_800, 0.12, 0.02, 0.12
 CELL_SCATTER_MV = 3
@@ -119,7 +120,8 @@ class Thermometer:
 class Loop:
     """An inductive loop: its oscillator runs faster with a car above, and moves with the weather.
 
-    `bay.next_s` is when the truth changes next: until then only scatter and drift are new.
+    `bay.next_s` is when the truth changes next: until then only scatter and drift are new. The
+    drift is that of the last full minute.
     """
 
     def __init__(self, world: World, bay: Bay, salt: int) -> None:
@@ -127,19 +129,30 @@ class Loop:
         self._world, self._bay, self._salt = world, bay, salt
         self._free_hz = rng.uniform(LOOP_MIN_HZ, LOOP_MAX_HZ)
         self._ppm_per_k = rng.uniform(LOOP_PPM_PER_K_MIN, LOOP_PPM_PER_K_MAX)
+        self._drift_until_s = -1.0
+        self._drifted_hz = self._free_hz
 
     def read_hz(self) -> int:
         world = self._world
         now_s = world.look()
-        warmer_k = world.weather.air_celsius(now_s) - REFERENCE_CELSIUS
-        shift_ppm = self._bay.shift_ppm(now_s) + self._ppm_per_k * warmer_k
-        return round(self._free_hz * (1 + shift_ppm / 1e6)
-                     + LOOP_SCATTER_HZ * world.noise.at(self._salt, now_s))
+        if now_s >= self._drift_until_s:
+            self._drift(now_s)
+        scatter_hz = LOOP_SCATTER_HZ * world.noise.at(self._salt, now_s)
+        shift_ppm = self._bay.shift_ppm(now_s)
+        if shift_ppm:
+            return round(self._drifted_hz * (1 + shift_ppm / 1e6) + scatter_hz)
+        return round(self._drifted_hz + scatter_hz)
 
     def empty_hz(self) -> int:
         """Return what a technician finds who sees the bay empty now."""
-        warmer_k = self._world.weather.air_celsius(self._world.look()) - REFERENCE_CELSIUS
-        return round(self._free_hz * (1 + self._ppm_per_k * warmer_k / 1e6))
+        self._drift(self._world.look())
+        return round(self._drifted_hz)
+
+    def _drift(self, now_s: float) -> None:
+        from_s = now_s // DRIFT_STEP_S * DRIFT_STEP_S
+        self._drift_until_s = from_s + DRIFT_STEP_S
+        warmer_k = self._world.weather.air_celsius(from_s) - REFERENCE_CELSIUS
+        self._drifted_hz = self._free_hz * (1 + self._ppm_per_k * warmer_k / 1e6)
 
 
 class Battery:

@@ -17,7 +17,7 @@ class Luminaire:
     """
 
     __slots__ = ("permille", "_level", "_is_live", "_nominal_mw", "_gain", "_now_s", "_since_s",
-                 "_true_mws", "_chip_mws", "_light_set", "_voltage_mv")
+                 "_true_mws", "_chip_mws", "_light_set", "_voltage_mv", "_power_mw")
 
     def __init__(self, nominal_mw: int, gain: float, is_live: bool, now_s: Callable[[], float],
                  voltage_mv: Callable[[float], int],
@@ -32,6 +32,7 @@ class Luminaire:
         self._since_s = 0.0
         self._true_mws = self._chip_mws = 0.0
         self.permille = FULL if is_live else 0
+        self._power_mw = nominal_mw if is_live else 0
 
     def set_level(self, permille: int) -> None:
         """Drive the lamp (`board.dimmer`)."""
@@ -56,14 +57,14 @@ class Luminaire:
         if not self._is_live:
             return None
         voltage_mv = self._voltage_mv(self._since_s)
-        power_mw = round(self.power_mw() * self._gain)
+        power_mw = round(self._power_mw * self._gain)
         return MeterReading(voltage_mv, power_mw * 1000 // voltage_mv, power_mw, FREQUENCY_MHZ,
                             POWER_FACTOR_PERMILLE if power_mw else 0,
                             int(self._chip_mws * self._gain / 3600))
 
     def power_mw(self) -> int:
         """Return the power that it takes."""
-        return self._nominal_mw * self.permille // FULL
+        return self._power_mw
 
     def energy_mwh(self) -> float:
         """Return the true energy since the start of the run."""
@@ -75,11 +76,13 @@ class Luminaire:
         if permille != self.permille:
             self._integrate()
             self.permille = permille
+            self._power_mw = self._nominal_mw * permille // FULL
             self._light_set(permille)
 
     def _integrate(self) -> None:
         now_s = self._now_s()
-        used_mws = self.power_mw() * (now_s - self._since_s)
-        self._true_mws += used_mws
-        self._chip_mws += used_mws
+        if self._power_mw:
+            used_mws = self._power_mw * (now_s - self._since_s)
+            self._true_mws += used_mws
+            self._chip_mws += used_mws
         self._since_s = now_s

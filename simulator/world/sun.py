@@ -8,6 +8,7 @@ import math
 
 # Refraction and the sun's radius: the sun's centre stands this low when its rim rises or sets.
 HORIZON_DEGREES = -0.833
+NEAR_DEGREES = 0.001
 
 
 def elevation_degrees(unix_s: float, latitude: float, longitude: float) -> float:
@@ -77,29 +78,36 @@ def next_crossing(unix_s: float, latitude: float, longitude: float,
 
     None if it does not pass within two days: polar day or night.
     """
-    found = []
+    # Each day's sunrise is before its sunset, and that before the next day's sunrise.
     for day in range(-1, 3):
         day_unix_s = unix_s + day * 86400
         for event, is_rising in ((sunrise_unix_s, True), (sunset_unix_s, False)):
             at = event(day_unix_s, latitude, longitude, altitude)
             if at is not None and at > unix_s:
-                found.append((at, is_rising))
-    return min(found, default=None)
+                return at, is_rising
+    return None
 
 
 def _crossing(up: float, down: float, latitude: float, longitude: float,
               altitude: float) -> float | None:
-    """Bisect for `altitude` between `up` (sun above) and `down` (sun below)."""
-    if (elevation_degrees(up, latitude, longitude) <= altitude
-            or elevation_degrees(down, latitude, longitude) >= altitude):
+    """Find `altitude` between `up` (sun above) and `down` (sun below): regula falsi, Illinois.
+
+    To a thousandth of a degree: a quarter of a second, but where the sun grazes.
+    """
+    above = elevation_degrees(up, latitude, longitude) - altitude
+    below = elevation_degrees(down, latitude, longitude) - altitude
+    if above <= 0 or below >= 0:
         return None
-    while abs(up - down) > 0.5:
-        middle = (up + down) / 2
-        if elevation_degrees(middle, latitude, longitude) > altitude:
-            up = middle
+    while True:
+        middle = up + (down - up) * above / (above - below)
+        found = elevation_degrees(middle, latitude, longitude) - altitude
+        if abs(found) < NEAR_DEGREES or abs(up - down) < 0.5:
+            return middle
+        # The end that stays put counts half, or it would stay for ever.
+        if found > 0:
+            up, above, below = middle, found, below / 2
         else:
-            down = middle
-    return up
+            down, below, above = middle, found, above / 2
 
 
 def illuminance_lux(elevation: float) -> float:

@@ -77,6 +77,7 @@ class World:
         # The moment that is told just now.
         self._at_s: float | None = None
         self.noise = Noise(seed)
+        self._voltages = {phase: (-1.0, NOMINAL_MV) for phase in (1, 2, 3)}
         self.local = LocalTime(start_unix_s, place.timezone)
         self.weather = Weather(seed, start_unix_s, place, settings.weather, settings.warmer_k)
         if settings.replay is not None:
@@ -290,5 +291,10 @@ class World:
         return self.now_s() if self._at_s is None else self._at_s
 
     def _voltage_mv(self, phase: int, now_s: float) -> int:
+        """Return the voltage of a phase, the same at all its lamps for some seconds."""
         step_s = now_s // VOLTAGE_STEP_S * VOLTAGE_STEP_S
-        return NOMINAL_MV + int(VOLTAGE_SPREAD_MV * self.noise.at(phase, step_s))
+        known_s, voltage_mv = self._voltages[phase]
+        if known_s != step_s:
+            voltage_mv = NOMINAL_MV + int(VOLTAGE_SPREAD_MV * self.noise.at(phase, step_s))
+            self._voltages[phase] = step_s, voltage_mv
+        return voltage_mv
