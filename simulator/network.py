@@ -1,10 +1,11 @@
 """The network of a run: datagrams between addresses, over links that lose, delay and double them.
 
-Nothing gets lost without being told: sent + doubled = arrived + dropped + under way.
+Nothing gets lost without being told: sent + doubled + replayed = arrived + dropped + under way.
 """
 
 import errno
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from gateway.coap_transport import Local, Receive
@@ -15,6 +16,9 @@ from simulator.virtual_time import VirtualLoop
 
 REBOUND_PORT = 49152
 """First port that a network address translator gives: IANA's dynamic ports, RFC 6335 section 6."""
+
+RECORDED_MAX = 64
+"""Datagrams that an attacker keeps of each address."""
 
 
 class Network:
@@ -36,7 +40,8 @@ class Network:
         self._order = 0
         self._timer = None
         self._is_handing_out = False
-        self.sent = self.doubled = self.dropped = self.arrived = 0
+        self._recorded: dict[Address, deque[tuple[Address, Address, bytes]]] = {}
+        self.sent = self.doubled = self.replayed = self.dropped = self.arrived = 0
 
     @property
     def under_way(self) -> int:
@@ -69,6 +74,23 @@ class Network:
         """Lose a share of what crosses the links of `addresses` besides what they lose anyway."""
         for address in addresses:
             self._link(address).add_loss(share)
+
+    def record(self, addresses: Iterable[Address]) -> None:
+        """Let an attacker write down what arrives at `addresses`, the last RECORDED_MAX of each.
+        """
+        for address in addresses:
+            self._recorded.setdefault(address, deque(maxlen=RECORDED_MAX))
+
+    def replay(self, addresses: Iterable[Address], count: int) -> None:
+        """Let the last `count` datagrams that were recorded at each address arrive once more.
+
+        They come from where they came from: told as arrived, and never as sent.
+        """
+        now_us = self._loop.now_us()
+        for address in addresses:
+            for sender, seen_as, data in list(self._recorded[address])[-count:]:
+                self.replayed += 1
+                self._carry(now_us, True, sender, seen_as, address, data)
 
     def rebind(self, address: Address) -> Address:
         """Return another address as which `address` is seen from now on.
@@ -168,6 +190,8 @@ class Network:
             self._drop(now_us, sender, receiver, data, "nobody")
             return
         self.arrived += 1
+        if self._recorded and receiver in self._recorded:
+            self._recorded[receiver].append((sender, seen_as, data))
         self._tell(DatagramArrived(now_us, sender, receiver, data))
         receive(data, seen_as)
 

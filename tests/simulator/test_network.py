@@ -378,3 +378,18 @@ def test_receiver_that_fails_keeps_nothing_from_the_others():
         street.network.send(LAMP, GATEWAY, b"2")
 
     assert [data for *_, data in run(act).heard] == [b"2"]
+
+
+def test_recorded_datagrams_arrive_once_more_and_nobody_has_sent_them():
+    def act(street):
+        street.network.record([LAMP])
+        for number in range(3):
+            street.network.send(GATEWAY, LAMP, b"%d" % number)
+            street.network.send(GATEWAY, BIN, b"%d" % number)
+        street.at(10, street.network.replay, [LAMP], 2)
+
+    street = run(act)
+    again = [(address, sender, data) for time_us, address, sender, data in street.heard if time_us]
+    assert again == [(LAMP, GATEWAY, b"1"), (LAMP, GATEWAY, b"2")]
+    assert sum(isinstance(told, DatagramSent) for told in street.told) == 6
+    assert (street.network.sent, street.network.replayed, street.network.arrived) == (6, 2, 8)
