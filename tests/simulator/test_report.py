@@ -9,7 +9,7 @@ import html5lib
 import pytest
 
 from simulator.fault import FaultKind
-from simulator.record import LIT, LightCarpet, Record, Span
+from simulator.record import LIT, FaultRecord, LightCarpet, Record, Span
 from simulator.recording.node_life import HELD_UP_MAX, HISTORY_MAX
 from simulator.recording.recorder import FAULTS_MAX
 from simulator.recording.series import BUCKETS_MAX
@@ -129,11 +129,15 @@ def test_names_from_outside_cannot_become_markup(good_night):
     nodes = tuple(
         replace(node, facts=replace(node.facts, name=HOSTILE, street=HOSTILE, circuit=HOSTILE))
         for node in good_night.nodes)
-    page = render(replace(good_night, nodes=nodes, facts=replace(
+    figures = tuple(replace(series, name=HOSTILE) for series in good_night.series
+                    if series.kind == "gauge")
+    faults = (FaultRecord(FaultKind.LOSS, HOSTILE, 0.5, 1, 9),)
+    page = render(replace(good_night, nodes=nodes, series=figures, faults=faults, facts=replace(
         facts, scenario=HOSTILE, summary=HOSTILE, place=HOSTILE, command=HOSTILE,
         versions={HOSTILE: HOSTILE})))
     assert "<script>alert" not in page
     assert page.count("<script") == 2
+    assert 'x\')</script>"' not in page
     assert_is_valid(page)
 
 
