@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from simulator.checks.bounds import Bounds, Facts
 from simulator.checks.check import SECOND_US, Check, Handler
 from simulator.checks.commands import DONE, UNKNOWN, level_and_length
+from simulator.checks.troubles import Troubles
 from simulator.happenings import (
     CommandAnswered,
     CommandGiven,
@@ -42,8 +43,9 @@ class LampPromises(Check):
 
     name = "lamps burn at night and rest by day"
 
-    def __init__(self, bounds: Bounds, facts: Facts) -> None:
+    def __init__(self, bounds: Bounds, facts: Facts, troubles: Troubles) -> None:
         super().__init__()
+        self._troubles = troubles
         self._bounds_us = {DARK: bounds.lamp_dark_s_max * SECOND_US,
                            LIT: bounds.lamp_lit_by_day_s_max * SECOND_US}
         self._facts = facts
@@ -147,7 +149,9 @@ class LampPromises(Check):
         for endpoint, (wrong, since_us) in self._wrong.items():
             if endpoint in self._failed:
                 continue
-            since_us = max(since_us, self._lamps[endpoint].excused_us.get(wrong, 0))
+            excused_us = self._lamps[endpoint].excused_us.get(wrong)
+            if excused_us is not None:
+                since_us = max(since_us, excused_us + self._troubles.clock_slack_us(endpoint))
             if now_us - since_us > self._bounds_us[wrong]:
                 self._failed.add(endpoint)
                 self.fail(since_us + self._bounds_us[wrong], self._facts.name_of(endpoint),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from simulator.checks.bounds import Bounds, Facts
 from simulator.checks.check import SECOND_US, Check, Handler
 from simulator.checks.commands import LEVEL, OVERRIDE_END, level_and_length
+from simulator.checks.troubles import Troubles
 from simulator.happenings import (
     CommandGiven,
     LightSet,
@@ -35,14 +36,16 @@ class Overrides(Check):
     """From when a node took a dim with a length until its end the lamp gives that light.
 
     Not judged: `SETTLE_S` after its begin and after a boot, the last minute, a lamp without mains
-    or whose node stands still. Each boot may take `BOOT_FEE_S` off its end. What is written to
-    the lamp meanwhile ends the judgement. Judged at each sample.
+    or whose node stands still. Each boot may take `BOOT_FEE_S` off its end, and so may steps of
+    its gateway's clock, by which it ends. What is written to the lamp meanwhile ends the
+    judgement. Judged at each sample.
     """
 
     name = "overrides hold until they end"
 
-    def __init__(self, bounds: Bounds, facts: Facts) -> None:
+    def __init__(self, bounds: Bounds, facts: Facts, troubles: Troubles) -> None:
         super().__init__()
+        self._troubles = troubles
         self._off_max = bounds.override_light_permille
         self._facts = facts
         self._dims: dict[str, CommandGiven] = {}  # by endpoint, the newest
@@ -94,10 +97,11 @@ class Overrides(Check):
 
     def _sample(self, sampled: Sampled) -> None:
         now_us = sampled.time_us
-        for endpoint in [each for each, override in self._overrides.items()
-                         if now_us >= override.end_us]:
-            del self._overrides[endpoint]
         for endpoint, override in list(self._overrides.items()):
+            end_us = override.end_us - self._troubles.clock_slack_us(endpoint)
+            if now_us >= end_us:
+                del self._overrides[endpoint]
+                continue
             light = self._light.get(endpoint)
             node = self._facts.nodes.get(endpoint)
             has_mains = node is None or self._mains.get(node.circuit, True)
@@ -109,4 +113,4 @@ class Overrides(Check):
                 self.fail(now_us, self._facts.name_of(endpoint),
                           f"gives {light / 10:g} % of its light; an override of "
                           f"{override.permille / 10:g} % holds until "
-                          f"{(override.end_us - now_us) // SECOND_US} s from now at least")
+                          f"{(end_us - now_us) // SECOND_US} s from now at least")

@@ -1,5 +1,7 @@
 """A reading says when it was taken, and an urgent one is at the city soon after."""
 
+from fnmatch import fnmatchcase
+
 from firmware.lwm2m_client import Registered, RegistrationLost, Stopped
 from simulator.checks.bounds import Bounds, Facts
 from simulator.checks.check import SECOND_US, Check, Handler
@@ -90,9 +92,11 @@ class ReadingTimes(Check):
 
     def _drift_ms(self, endpoint: str, uptime_ms: int) -> float:
         node = self._facts.nodes.get(endpoint)
-        targets = () if node is None else ("all", node.name, node.circuit, node.street)
-        ppm = self._drift_ppm + max((self._drifts_ppm.get(each, 0) for each in targets), default=0)
-        return max(uptime_ms, 0) * ppm / 1e6
+        names = () if node is None else (node.name, node.circuit, node.street)
+        ppm = max((ppm for target, ppm in self._drifts_ppm.items()
+                   if target == "all" or any(fnmatchcase(name, target) for name in names)),
+                  default=0)
+        return max(uptime_ms, 0) * (self._drift_ppm + ppm) / 1e6
 
     def _gateway_offsets_ms(self, endpoint: str) -> tuple[float, float]:
         node = self._facts.nodes.get(endpoint)

@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from simulator.checks.bounds import Facts
-from simulator.checks.check import Handler
-from simulator.fault import Fault, FaultKind
+from simulator.checks.check import SECOND_US, Handler
+from simulator.fault import FACTS, Fault, FaultKind, Place
 from simulator.happenings import FaultBegan, FaultEnded, GatewayEnded, GatewayStarted
 
 ALL, CITY = "all", "city"
-BACK_END = frozenset((
-    FaultKind.BROKER_DOWN, FaultKind.BROKER_SLOW, FaultKind.CONSUMER_DOWN, FaultKind.ACK_LATE,
-    FaultKind.ACK_TWICE, FaultKind.ACK_NEVER))
+# What a fault of "all" touches, by where its kind can happen.
+ALL_NODES, ALL_GATEWAYS = "all nodes", "all gateways"
 _NEVER = -(1 << 62)
 
 
@@ -22,7 +21,8 @@ class Troubles:
     def __init__(self, facts: Facts) -> None:
         self._touching = {
             endpoint: tuple(target for target in (
-                ALL, node.name, node.gateway, node.circuit, node.street) if target)
+                ALL_NODES, ALL_GATEWAYS, node.name, node.gateway, node.circuit, node.street)
+                if target)
             for endpoint, node in facts.nodes.items()}
         self._names = dict.fromkeys(
             name for names in (facts.gateways, *self._touching.values()) for name in names)
@@ -30,6 +30,7 @@ class Troubles:
         self._last_us: dict[str, int] = {}
         self._kinds: defaultdict[str, set[FaultKind]] = defaultdict(set)
         self._down: set[str] = set()
+        self._steps_us: Counter[str] = Counter()
 
     def handlers(self) -> dict[type, Handler]:
         """Return what is called with the happenings of each kind."""
@@ -45,11 +46,11 @@ class Troubles:
 
     def touches_back_end(self, gateway: str, now_us: int, for_us: int = 0) -> bool:
         """Return whether anything is, or was, wrong between that gateway and the city."""
-        return self._any((ALL, gateway, CITY), now_us, for_us)
+        return self._any((ALL_GATEWAYS, gateway, CITY), now_us, for_us)
 
     def last_back_end_us(self, gateway: str) -> int:
         """Return when what was wrong between that gateway and the city ended last."""
-        return max(self._last_us.get(each, _NEVER) for each in (ALL, gateway, CITY))
+        return max(self._last_us.get(each, _NEVER) for each in (ALL_GATEWAYS, gateway, CITY))
 
     def last_us(self, endpoint: str) -> int:
         """Return when what touched the node, its gateway or the city ended last."""
@@ -62,10 +63,17 @@ class Troubles:
 
     def has_gateway_had(self, kinds: Iterable[FaultKind], gateway: str) -> bool:
         """Return whether a fault of one of these kinds has ever been at the gateway."""
-        return any(kind in self._kinds[each] for kind in kinds for each in (ALL, gateway))
+        return any(kind in self._kinds[each] for kind in kinds for each in (ALL_GATEWAYS, gateway))
+
+    def clock_slack_us(self, endpoint: str) -> int:
+        """Return by how much what a node does at a time of day may be early or late.
+
+        Its gateway's clock was stepped by that, and the node's follows when it is set next.
+        """
+        return sum(self._steps_us[each] for each in self._targets(endpoint))
 
     def _targets(self, endpoint: str) -> tuple[str, ...]:
-        return self._touching.get(endpoint, (ALL,))
+        return self._touching.get(endpoint, (ALL_NODES, ALL_GATEWAYS))
 
     def _any(self, targets: Iterable[str], now_us: int, for_us: int) -> bool:
         for target in targets:
@@ -79,6 +87,8 @@ class Troubles:
             self._active[target] += began.fault.duration_s > 0
             self._last_us[target] = began.time_us
             self._kinds[target].add(began.fault.kind)
+            if began.fault.kind is FaultKind.CLOCK_STEP:
+                self._steps_us[target] += round(abs(began.fault.amount) * SECOND_US)
 
     def _end(self, ended: FaultEnded) -> None:
         for target in self._reach(ended.fault):
@@ -98,8 +108,11 @@ class Troubles:
 
     def _reach(self, fault: Fault) -> tuple[str, ...]:
         """Return what a fault touches; one of the back end touches no node."""
-        if fault.kind in BACK_END:
+        place = FACTS[fault.kind].place
+        if place is Place.CITY:
             return (CITY,)
-        if fault.target == ALL or fault.target in self._names:
+        if fault.target == ALL:
+            return (ALL_GATEWAYS,) if place is Place.GATEWAY else (ALL_NODES,)
+        if fault.target in self._names:
             return (fault.target,)
         return tuple(name for name in self._names if fnmatchcase(name, fault.target))

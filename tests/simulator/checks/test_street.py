@@ -193,6 +193,11 @@ def test_override_that_was_written_and_never_seen_is_found(night):
     night.assert_fails(OVERRIDES, "lamp 1")
 
 
+def test_override_may_end_with_the_clock_that_it_ends_by(night):
+    night.dim("a", 30, 7200).light(300).fault(FaultKind.CLOCK_STEP, GATEWAY, 0, 3600)
+    night.wait(3600).light(1000).wait(3600).assert_holds()
+
+
 def test_resumed_lamp_is_under_no_override(night):
     night.dim("a", 30, 7200).light(300).wait(600)
     night.give("b", "resume", "", None).obey("/3416/0/51", 0).answer("b").light(1000)
