@@ -34,9 +34,11 @@ class StoreWatch:
         while True:
             await health.until_failing()
             self.counters["failures"] += 1
-            log.error("%s; readings stay at their nodes until it works again", health.failure)
             incident = incident_of(self._store)
-            await self._try(incident)
+            # A failure may be over before its turn to be told has come.
+            if incident is not None:
+                log.error("%s; readings stay at their nodes until it works again", health.failure)
+                await self._try(incident)
             log.warning("the store works again")
             try:
                 await self._on_recovery()

@@ -162,3 +162,15 @@ def test_deregistration_and_requests_to_nodes_go_on(tmp_path, fail):
             assert again.code.dotted == "2.01"
 
     house(tmp_path, case)
+
+
+def test_failure_that_is_over_before_anybody_looked_is_counted_and_costs_nothing(tmp_path):
+    async def case(gateway, port, disk):
+        await gateway.store.add_counts({"written before": 1})
+        gateway.store.health.failed(StoreError("io", "for a moment"))
+        gateway.store.health.works()
+        await until(lambda: gateway.counters().get("store: failures"))
+        await gateway.store.add_counts({"written since": 1})
+        assert "bugs: store watch" not in gateway.counters()
+
+    house(tmp_path, case)
