@@ -5,7 +5,7 @@ from simulator.report.axis import WIDTH, Axis
 from simulator.report.html import Html, tag
 from simulator.report.street import Street
 
-LANES_MAX = 14
+LANES_MAX = 20
 _HEIGHT = 14
 # A moment is drawn so wide, in thousandths of the axis.
 _MOMENT = 2.0
@@ -25,9 +25,10 @@ def lanes(street: Street, axis: Axis) -> list[Html]:
 
 
 def _bars(street: Street) -> dict[str, list[Bar]]:
-    """Return {lane: its bars}, in order of their first."""
+    """Return {lane: its bars}."""
     named: dict[str, list[Bar]] = {}
-    for fault in street.record.faults:
+    # What hits many stands above what hits single nodes.
+    for fault in sorted(street.record.faults, key=street.is_single):
         text = f"{street.statement(fault)}: {street.moments.clock(fault.begin_us)}"
         if fault.end_us > fault.begin_us:
             text += f" to {street.moments.clock(fault.end_us)}"

@@ -13,8 +13,9 @@ from simulator.report.moments import length
 from simulator.report.street import Street
 
 LINES_MAX = 60
-# So many faults are told one by one; of more, those of a kind become one line.
-FAULTS_TOLD_MAX = 24
+# So many faults, and so many of single nodes, are told one by one; of more, those of a kind
+# become one line.
+FAULTS_TOLD_MAX, SINGLES_TOLD_MAX = 24, 6
 # A queue that was never longer is not worth a line.
 BACKLOG_MIN = 50
 _SUN_DAYS_MAX = 3
@@ -57,10 +58,12 @@ def _suns(street: Street) -> Iterator[Line]:
 
 def _faults(street: Street) -> Iterator[Line]:
     faults = street.record.faults
-    wide = [each for each in faults if not street.is_single(each)]
-    single = [each for each in faults if street.is_single(each)]
-    for group in (wide, single):
-        if len(group) <= FAULTS_TOLD_MAX:
+    concerned = {street.name(endpoint) for endpoint in street.failures}
+    single = [each for each in faults if street.is_single(each)
+              and street.name(each.target) not in concerned]
+    others = [each for each in faults if each not in single]
+    for group, most in ((others, FAULTS_TOLD_MAX), (single, SINGLES_TOLD_MAX)):
+        if len(group) <= most:
             for each in group:
                 yield from _fault(street, each)
         else:
@@ -87,8 +90,8 @@ def _fault_kinds(street: Street, faults: list[FaultRecord]) -> Iterator[Line]:
     for kind, group in kinds.items():
         targets = sorted({street.name(each.target) for each in group})
         yield Line(group[0].begin_us, "fault",
-                   f"{kind.value}: {words.count(len(group), 'time')} until "
-                   f"{street.moments.minute(group[-1].begin_us)}, at {words.listed(targets)}")
+                   f"{kind.value}, {words.count(len(group), 'time')} until "
+                   f"{street.moments.minute(group[-1].begin_us)} ({words.listed(targets)})")
 
 
 def _outages(street: Street) -> Iterator[Line]:

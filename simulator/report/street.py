@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from firmware.timezone import DAY_S
-from simulator.fault import Fault, FaultKind
+from simulator.fault import FACTS, Fault, FaultKind, Place
 from simulator.record import FaultRecord, NodeRecord, Outage, Record
 from simulator.report import words
 from simulator.report.moments import Moments
@@ -86,7 +86,14 @@ class Street:
 
     def statement(self, fault: FaultRecord | Fault) -> str:
         """Return a fault in words."""
-        return words.fault(fault.kind, self.name(fault.target), fault.amount)
+        target = self.name(fault.target)
+        gateways = self.record.facts.gateways
+        if target == "all" and FACTS[fault.kind].place is Place.GATEWAY and len(gateways) == 1:
+            target = gateways[0]
+        elif FACTS[fault.kind].place is Place.NODE and target != "all" \
+                and self.node(target) is None:
+            target = f"every node of {target}"
+        return words.fault(fault.kind, target, fault.amount)
 
     def _troubles(self) -> list[Trouble]:
         faults = [Trouble(each.begin_us, each.end_us, self.statement(each),

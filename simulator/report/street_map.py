@@ -123,7 +123,8 @@ def _streets(street: Street, points: list[Point], radius: float) -> Html:
         lines.append(tag("line", x1=f"{x1:.0f}", y1=f"{y1:.0f}", x2=f"{x2:.0f}", y2=f"{y2:.0f}",
                          stroke_width=f"{radius:.1f}"))
         if name and len(ends) <= STREET_LABELS_MAX:
-            labels.append(tag("text", name, x=f"{x1:.0f}", y=f"{y1 - 2.1 * radius:.0f}",
+            top = min(y for x, y in stands if x <= x1 + 12 * radius)
+            labels.append(tag("text", name, x=f"{x1:.0f}", y=f"{top - 1.8 * radius:.0f}",
                               font_size=f"{1.5 * radius:.1f}"))
     return Html.of(tag("g", *lines, class_="streets"), tag("g", *labels, class_="names"))
 

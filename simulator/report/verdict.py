@@ -118,7 +118,8 @@ def _held(street: Street) -> Html:
     lines = [
         f"{words.count(faults, 'fault')} were put in its way." if faults != 1
         else "One fault was put in its way.",
-        f"All {tally.taken:,} readings are accounted for: {tally.delivered:,} delivered, "
-        f"{tally.explained:,} given up by their nodes with a reason, none missing.",
+        f"All {tally.taken:,} readings are accounted for: "
+        + (f"{tally.delivered:,} delivered, {tally.explained:,} given up by their nodes with a "
+           "reason, none missing." if tally.explained else "every one reached the city."),
     ]
     return joined([tag("p", line) for line in lines])

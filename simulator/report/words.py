@@ -2,10 +2,11 @@
 
 from protocol import lwm2m_path, object_names
 from protocol.errors import ProtocolError
-from simulator.fault import FaultKind
+from simulator.fault import FACTS, FaultKind, Place
 from simulator.report.moments import length
 
-# What stands before the target's name, and after it; `{amount}` as the fault has it.
+# What stands before the target's name, and after it; `{amount}` as the fault has it,
+# `{way}` and `{size}` where it is a step in time.
 _FAULTS = {
     FaultKind.NODE_RESET: ("", "was reset"),
     FaultKind.BROWN_OUT: ("", "browned out"),
@@ -21,7 +22,7 @@ _FAULTS = {
     FaultKind.DISK_FULL: ("the disk of", "was full"),
     FaultKind.DISK_FAILING: ("the disk of", "failed"),
     FaultKind.DISK_ROT: ("the disk of", "had {amount:g} bits flipped"),
-    FaultKind.CLOCK_STEP: ("the clock of", "was moved by {amount:+g} s"),
+    FaultKind.CLOCK_STEP: ("the clock of", "was moved {way} by {size}"),
     FaultKind.BROKER_DOWN: ("", "the city's message broker was away"),
     FaultKind.BROKER_SLOW: ("", "the city's message broker took {amount:g} s to answer"),
     FaultKind.BROKER_REFUSES: ("", "the city's message broker refused everything (code "
@@ -39,7 +40,8 @@ _FAULTS = {
     FaultKind.BLACKOUT: ("", "had no mains power"),
     FaultKind.MAINS_DIP: ("", "had a dip of its mains power"),
 }
-_EVERYBODY = {"all": "the whole district"}
+_EVERYBODY = {Place.NODE: "every node", Place.GATEWAY: "every gateway", Place.CITY: "the city",
+              Place.LINK: "everybody", Place.MAINS: "the whole district"}
 
 _CAUSES = {"power": "power came", "watchdog": "watchdog", "software": "restart by itself",
            "brownout": "brown-out", "brown-out": "brown-out"}
@@ -50,10 +52,13 @@ FURNITURE = {"lamp": "lamps", "bin": "bins", "parking": "parking bays"}
 
 def fault(kind: FaultKind, target: str, amount: float) -> str:
     """Return a fault as a statement: "circuit 2 had no mains power"."""
-    before, after = (text.format(amount=amount) for text in _FAULTS[kind])
+    facts = {"amount": amount, "size": length(abs(amount)),
+             "way": "back" if amount < 0 else "forward"}
+    before, after = (text.format(**facts) for text in _FAULTS[kind])
     if after.startswith("the city"):
         return after
-    return " ".join(filter(None, (before, _EVERYBODY.get(target, target), after)))
+    who = _EVERYBODY[FACTS[kind].place] if target == "all" else target
+    return " ".join(filter(None, (before, who, after)))
 
 
 def cause(name: str) -> str:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import html5lib
 import pytest
 
-from simulator.fault import FaultKind
+from simulator.fault import Fault, FaultKind
 from simulator.record import LIT, FaultRecord, LightCarpet, Record, Span
 from simulator.recording.node_life import HELD_UP_MAX, HISTORY_MAX
 from simulator.recording.recorder import FAULTS_MAX
@@ -184,7 +184,8 @@ def test_light_of_many_nights_is_drawn_against_the_sun(good_night):
 def test_every_kind_of_fault_has_words():
     said = {words.fault(kind, "lamp 7", 0.5) for kind in FaultKind}
     assert len(said) == len(FaultKind)
-    assert words.fault(FaultKind.DISK_FULL, "all", 0) == "the disk of the whole district was full"
+    assert words.fault(FaultKind.DISK_FULL, "all", 0) == "the disk of every gateway was full"
+    assert words.fault(FaultKind.BLACKOUT, "all", 0) == "the whole district had no mains power"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [
@@ -221,3 +222,20 @@ def test_district_in_which_everything_changes_all_the_time_stays_below_3_megabyt
     faults = bad_night.faults * (FAULTS_MAX // len(bad_night.faults))
     page = render(replace(bad_night, nodes=nodes, series=figures, faults=faults))
     assert len(page.encode()) < 3_000_000
+
+
+def test_faults_name_whom_they_hit(bad_night):
+    street = Street(bad_night)
+    said = [street.statement(Fault(0, kind, target, 9, -5400)) for kind, target in (
+        (FaultKind.CLOCK_STEP, "all"), (FaultKind.NODE_RESET, "street 1"),
+        (FaultKind.NODE_RESET, DARK_LAMP), (FaultKind.BLACKOUT, "circuit 2"))]
+    assert said == ["the clock of gateway-1 was moved back by 90 min",
+                    "every node of street 1 was reset", f"{DARK_LAMP} was reset",
+                    "circuit 2 had no mains power"]
+
+
+def test_story_sums_up_the_faults_of_many_single_nodes(bad_night):
+    resets = tuple(FaultRecord(FaultKind.NODE_RESET, f"lamp {number}", 0, number * 60_000_000,
+                               number * 60_000_000) for number in (2, 3, 5, 7, 8, 10, 12, 13))
+    text = str(Text(render(replace(bad_night, faults=resets))))
+    assert "17:22:00 node reset, 8 times until 17:33 (lamp 10, lamp 12, lamp 13 and 5 more)" in text
