@@ -7,6 +7,7 @@ from simulator.happenings import (
     DatagramDropped,
     DatagramSent,
     Happening,
+    JournalSeen,
     NodeSaid,
     ReadingDelivered,
 )
@@ -21,6 +22,7 @@ class RunAccount:
         self.registered: set[str] = set()
         self.datagrams_sent = self.datagrams_lost = self.datagram_bytes = 0
         stream.subscribe((NodeSaid,), self._hear)
+        stream.subscribe((JournalSeen,), self._see)
         stream.subscribe((ReadingDelivered,), self._deliver)
         stream.subscribe((DatagramSent,), self._count_sent)
         stream.subscribe((DatagramDropped,), self._count_dropped)
@@ -41,6 +43,14 @@ class RunAccount:
             self.account.drop((endpoint, event.boot, event.sequence))
         elif isinstance(event, Registered):
             self.registered.add(endpoint)
+
+    def _see(self, seen: Happening) -> None:
+        """Believe the flash: whose power went while it wrote down an acknowledgement said nothing.
+        """
+        held = {(seen.endpoint, boot, sequence) for boot, first, last in seen.held
+                for sequence in range(first, last + 1)}
+        self.account.held = {reading for reading in self.account.held
+                             if reading[0] != seen.endpoint or reading in held}
 
     def _deliver(self, delivered: Happening) -> None:
         reading = (delivered.endpoint, delivered.boot, delivered.sequence)
