@@ -17,6 +17,7 @@ from simulator.link_profiles import PROFILES, LinkProfile
 from simulator.network import Network
 from simulator.node_clock import NodeTimers, TimerQueue
 from simulator.observed_node import ObservedNode
+from simulator.released_node import TODAY, ReleasedNode, release, versions
 from simulator.scenario_tables import Scenario
 from simulator.sim_node import MAINS, PORT, SimNode
 from simulator.virtual_board import VirtualBoard
@@ -51,6 +52,7 @@ class District:
         self._tell = tell
         self._now_us = now_us
         self._gateways = scenario.about.gateways
+        self._releases = versions(scenario.fleet.releases)
         self.nodes: dict[str, SimNode] = {}
         self._numbers: dict[str, int] = {}
         for site in world.sites:
@@ -84,13 +86,16 @@ class District:
         self._world.on_mains(site, partial(_follow, node))
 
     def _make_node(self, site: Site, rng: random.Random, flash: Flash, fitting: Fitting,
-                   on_reset: Callable[[], None], cause: str) -> Node:
+                   on_reset: Callable[[], None], cause: str) -> Node | ReleasedNode:
         board = VirtualBoard(site.furniture, site.number, rng, on_reset, flash,
                              node_address(site.number)[0])
         board.reset_cause = cause
         fitting.fit(board)
-        return ObservedNode(board, self._settings(site), TransmissionParameters(),
-                            partial(self._note_obedience, site.endpoint))
+        note = partial(self._note_obedience, site.endpoint)
+        version = self._releases[site.number % len(self._releases)]
+        if version != TODAY:
+            return ReleasedNode(release(version), board, self._settings(site), note)
+        return ObservedNode(board, self._settings(site), TransmissionParameters(), note)
 
     def _settings(self, site: Site) -> Settings:
         fleet, place = self._scenario.fleet, self._scenario.place

@@ -1,10 +1,8 @@
 """A run's picture while virtual time goes by, and in words what came of it at its end."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from rich import box
 from rich.console import Console, Group
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -97,8 +95,9 @@ def print_end(result: Result, is_stdout_taken: bool) -> None:
     console = Console(stderr=is_stdout_taken, highlight=False, soft_wrap=True)
     for check in sorted(result.checks, key=lambda check: check.ok):
         console.print(_verdict_of(check))
-    if result.scores:
-        console.print(_table(result.scores))
+    width = max((len(score.name) for score in result.scores), default=0)
+    for score in result.scores:
+        console.print(_line_of(score, width))
     failed = [check for check in result.checks if not check.ok]
     _print_last(console, result, failed)
     if failed:
@@ -113,15 +112,9 @@ def _verdict_of(check: Check) -> Text:
     return Text.assemble(mark, check.name, f" ({check.detail})" if check.detail else "")
 
 
-def _table(scores: Iterable[Score]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("how well the street was measured")
-    table.add_column("", justify="right")
-    table.add_column("")
-    for score in scores:
-        table.add_row(Text(score.name), Text(f"{score.value:,.4g} {score.unit}"),
-                      Text(score.detail))
-    return table
+def _line_of(score: Score, width: int) -> Text:
+    detail = f"  {score.detail}" if score.detail else ""
+    return Text(f"     {score.name:<{width}}  {score.value:,.4g} {score.unit}".rstrip() + detail)
 
 
 def _print_last(console: Console, result: Result, failed: list[Check]) -> None:

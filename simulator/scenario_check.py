@@ -12,6 +12,7 @@ from protocol.settings import FURNITURES, Settings
 from simulator import gateway_text
 from simulator.fault import FACTS, FaultKind, Place
 from simulator.link_profiles import PROFILES
+from simulator.released_node import ReleaseMissing, versions
 from simulator.scenario_tables import CommandEntry, FaultEntry, Rate, Scenario
 from simulator.scenario_times import seconds
 from simulator.world.layout import layout
@@ -53,6 +54,9 @@ def check(scenario: Scenario) -> None:
 
 def _check_nodes(scenario: Scenario) -> None:
     fleet = scenario.fleet
+    if not fleet.releases:
+        raise SettingsError.of("fleet.releases", [], 'allowed are one or more, such as "today"')
+    _try(lambda: versions(fleet.releases), "fleet.releases", list(fleet.releases))
     for furniture in FURNITURES:
         key = "fleet.bay" if furniture == "parking" else f"fleet.{furniture}"
         own = fleet.own_settings(furniture)
@@ -87,7 +91,7 @@ def _check_world(scenario: Scenario) -> None:
 def _try(make: Callable[[], object], key: str, value: object) -> None:
     try:
         make()
-    except (DecodeError, ValueError) as error:
+    except (DecodeError, ReleaseMissing) as error:
         raise SettingsError.of(key, value, str(error)) from error
 
 

@@ -10,6 +10,7 @@ import pytest
 from gateway import settings as gateway_settings
 from gateway.cli import main as faubourg
 from protocol.settings import FURNITURES, Settings
+from simulator import scenario
 from simulator.cli import main as faubourg_sim
 from tests.docs import pages
 
@@ -84,9 +85,12 @@ def test_nodes_page_has_exactly_the_settings_that_there_are():
 
 
 @pytest.mark.parametrize("page", pages.FOR_USERS, ids=name_of)
-def test_gateway_settings_of_a_page_are_valid(page):
+def test_settings_and_scenarios_of_a_page_are_valid(page):
     least = '[gateway]\nid = "x"\ndata = "x"\n'
     for text in pages.blocks(page, "toml"):
+        if "[scenario]" in text:
+            scenario.parse(text, str(page))
+            continue
         text = text if "[gateway]" in text else least + text
         gateway_settings.parse(text, pages.ROOT)
 
