@@ -238,4 +238,5 @@ def test_story_sums_up_the_faults_of_many_single_nodes(bad_night):
     resets = tuple(FaultRecord(FaultKind.NODE_RESET, f"lamp {number}", 0, number * 60_000_000,
                                number * 60_000_000) for number in (2, 3, 5, 7, 8, 10, 12, 13))
     text = str(Text(render(replace(bad_night, faults=resets))))
-    assert "17:22:00 node reset, 8 times until 17:33 (lamp 10, lamp 12, lamp 13 and 5 more)" in text
+    assert ("17:22:00 node reset, 8 times until 17:33 (lamp 10, lamp 12, lamp 13 and 5 more)"
+            in text)
