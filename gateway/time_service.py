@@ -13,6 +13,8 @@ FRESH_S = 2.0
 """A write that took longer, or was repeated, may have been late: the node's clock would be too."""
 ATTEMPTS_MAX = 3
 INTERVAL_MS = 12 * 3600 * 1000
+STEP_MS = 10_000
+"""The time of day has stepped where it moved by more against the uptime."""
 TIMEOUT_S = 10.0
 
 log = logging.getLogger("gateway.time")
@@ -25,17 +27,23 @@ class TimeService:
         self._operations = operations
         self._clock = clock
         self._now_ms = now_ms
-        self._given_ms: dict[str, int] = {}
+        # By registration: the uptime at which it got the time, and what the two differed by.
+        self._given_ms: dict[str, tuple[int, int]] = {}
         self._refusing: set[str] = set()
         self.counters: Counter[str] = Counter()
 
     def is_due(self, session: Session) -> bool:
-        """Return whether the node should get the time now."""
+        """Return whether the node should get the time now.
+
+        Also after a step of ours: what a command says of the end of an override is our time.
+        """
         if session.id in self._refusing or not session.registration.objects.covers(CURRENT_TIME):
             return False
-        given_ms = self._given_ms.get(session.id)
-        if given_ms is not None and self._now_ms() < given_ms + INTERVAL_MS:
-            return False
+        if session.id in self._given_ms:
+            given_ms, difference_ms = self._given_ms[session.id]
+            has_stepped = abs(self._difference_ms() - difference_ms) > STEP_MS
+            if self._now_ms() < given_ms + INTERVAL_MS and not has_stepped:
+                return False
         return self._clock.is_trusted()
 
     async def give(self, session: Session) -> None:
@@ -66,5 +74,8 @@ class TimeService:
             return True
         if result.retransmissions or result.elapsed_s >= FRESH_S:
             return False
-        self._given_ms[session.id] = self._now_ms()
+        self._given_ms[session.id] = self._now_ms(), self._difference_ms()
         return True
+
+    def _difference_ms(self) -> int:
+        return self._clock.unix_ms() - self._now_ms()

@@ -34,6 +34,15 @@ class Still(SystemClock):
         return self._is_trusted
 
 
+class Stepping(SystemClock):
+    """A clock that is trusted, and has been set by `stepped_ms`."""
+
+    stepped_ms = 0
+
+    def unix_ms(self):
+        return super().unix_ms() + self.stepped_ms
+
+
 class Written(resource.Resource):
     """Keeps what is written to it; a write takes `delay_s`."""
 
@@ -90,6 +99,26 @@ def test_node_gets_no_time_from_a_clock_that_is_not_trusted(tmp_path):
             await node.register(links=LAMP)
             await until(lambda: not gateway._care._tasks)
             assert time.values == []
+
+    run(case())
+
+
+def test_node_gets_the_time_anew_before_a_command_once_the_clock_has_stepped(tmp_path):
+    async def case():
+        clock, time, lamp = Stepping(), Written(), Written()
+        things = {("3", "0", "13"): time, ("3416", "0"): lamp}
+        async with (
+            running(tmp_path, clock=clock) as (gateway, port),
+            client(port, things) as node,
+        ):
+            await node.register(links=LAMP)
+            await until(lambda: time.values and not gateway._care._tasks)
+            clock.stepped_ms = -5_400_000
+            await gateway.submit(Request("c", "n", "dim", level=30, for_s=3600))
+            await until(lambda: lamp.values)
+            before, after = (each["/3/0/13"] for each in time.values)
+            assert -5_400 <= after - before < -5_300
+            assert lamp.values[0]["/3416/0/51"] - after in range(3590, 3660)
 
     run(case())
 
