@@ -7,6 +7,7 @@ _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
            "October", "November", "December")
 _DAY_S = 86400
+_SHORT_S = 120
 
 
 class Moments:
@@ -60,9 +61,11 @@ class Moments:
         return f"{_WEEKDAYS[at.weekday]} {at.day} {_MONTHS[at.month - 1]} {at.year}"
 
     def between(self, span: Span) -> str:
-        """Return "22:30 to 22:50", or the moment alone if it is one."""
-        begin, end = self.minute(span.begin_us), self.minute(span.end_us)
-        return self.clock(span.begin_us) if begin == end else f"{begin} to {end}"
+        """Return "22:30 to 22:50", to the second where it is short, or the moment if it is one."""
+        if span.begin_us >= span.end_us:
+            return self.clock(span.begin_us)
+        say = self.clock if span.length_s < _SHORT_S else self.minute
+        return f"{say(span.begin_us)} to {say(span.end_us)}"
 
     def offset_s(self, time_us: int) -> int:
         """Return how far the place's clocks are ahead of UTC at a moment, in seconds."""

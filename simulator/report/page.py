@@ -56,7 +56,7 @@ def _head(record: Record) -> Html:
         tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{record.facts.scenario}: {verdict.headline(record)}"),
+        tag("title", f"{verdict.title(record)}: {verdict.headline(record)}"),
         tag("style", style))
 
 

@@ -88,6 +88,10 @@ def _fault_kinds(street: Street, faults: list[FaultRecord]) -> Iterator[Line]:
     for each in faults:
         kinds[each.kind].append(each)
     for kind, group in kinds.items():
+        if len(group) <= 2:
+            for each in group:
+                yield from _fault(street, each)
+            continue
         targets = sorted({street.name(each.target) for each in group})
         yield Line(group[0].begin_us, "fault",
                    f"{kind.value}, {words.count(len(group), 'time')} until "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from firmware.timezone import DAY_S
 from simulator.fault import FACTS, Fault, FaultKind, Place
-from simulator.record import FaultRecord, NodeRecord, Outage, Record
+from simulator.record import FaultRecord, NodeRecord, Outage, Record, Span
 from simulator.report import words
 from simulator.report.moments import Moments
 from simulator.world import sun
@@ -134,12 +134,10 @@ class Street:
                           "all")) - {""}
 
     def _when(self, trouble: Trouble, time_us: int) -> str:
-        begin = self.moments.minute(trouble.begin_us)
-        if trouble.end_us <= trouble.begin_us:
-            return f"{self.moments.clock(trouble.begin_us)}: {trouble.text}"
         if trouble.end_us > time_us:
-            return f"since {begin}: {trouble.text}"
-        return f"{begin} to {self.moments.minute(trouble.end_us)}: {trouble.text}"
+            return f"since {self.moments.minute(trouble.begin_us)}: {trouble.text}"
+        span = Span(trouble.begin_us, trouble.end_us)
+        return f"{self.moments.between(span)}: {trouble.text}"
 
 
 def sun_changes(record: Record) -> list[tuple[int, bool]]:

@@ -14,6 +14,7 @@ from simulator.report.street import Street
 
 METRES_PER_DEGREE = 111_320
 EDGE_M = 30
+WIDTH_MIN_M = 400
 # Of more nodes, each is a dot without a name of its own.
 NAMED_MAX = 3000
 LABELS_MAX = 12
@@ -98,7 +99,9 @@ def _picture(street: Street, points: list[Point], moment_us: int) -> Html:
     width = max((x for x, _ in points), default=0)
     height = max((y for _, y in points), default=0)
     radius = _radius(points)
-    box = (f"{-EDGE_M:g} {-EDGE_M - radius:.0f} {width + 2 * EDGE_M:.0f} "
+    # A few nodes alone are not drawn as if they filled a street.
+    aside = max(0.0, (WIDTH_MIN_M - width) / 2) + EDGE_M
+    box = (f"{-aside:.0f} {-EDGE_M - radius:.0f} {width + 2 * aside:.0f} "
            f"{height + 2 * EDGE_M + 2 * radius:.0f}")
     nodes = (_nodes(street, points, moment_us, radius) if len(points) <= NAMED_MAX
              else _dots(street, points, moment_us, radius))
@@ -173,16 +176,21 @@ def _dots(street: Street, points: list[Point], moment_us: int, radius: float) ->
 
 
 def _rings(street: Street, points: list[Point], radius: float) -> Html:
-    """Return a ring around each node that a failure names or that has lost a reading."""
-    marked = [(node, point) for node, point in zip(street.record.nodes, points)
-              if node.facts.endpoint in street.failures or node.missing]
-    marked.sort(key=lambda pair: pair[0].facts.endpoint not in street.failures)
-    rings = [tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=f"{2.1 * radius:.1f}",
-                 stroke_width=f"{0.45 * radius:.1f}") for _, (x, y) in marked]
-    labels = [tag("text", node.facts.name, x=f"{x:.1f}", y=f"{y + 3.9 * radius:.1f}",
-                  font_size=f"{1.7 * radius:.1f}", text_anchor="middle")
-              for node, (x, y) in marked[:LABELS_MAX]]
-    return tag("g", *rings, *labels, class_="rings")
+    """Return a ring and the name of each node that a failure names, a mark for lost readings."""
+    rings, labels = [], []
+    for node, (x, y) in zip(street.record.nodes, points):
+        if node.facts.endpoint in street.failures:
+            rings.append(_ring(x, y, 2.1 * radius, 0.45 * radius))
+            labels.append(tag("text", node.facts.name, x=f"{x:.1f}", y=f"{y + 3.9 * radius:.1f}",
+                              font_size=f"{1.7 * radius:.1f}", text_anchor="middle"))
+        elif node.missing:
+            rings.append(_ring(x, y, 1.5 * radius, 0.2 * radius))
+    return tag("g", *rings, *labels[:LABELS_MAX], class_="rings")
+
+
+def _ring(x: float, y: float, radius: float, stroke: float) -> Html:
+    return tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=f"{radius:.1f}",
+               stroke_width=f"{stroke:.1f}")
 
 
 def _legend(street: Street) -> Html:
@@ -194,8 +202,8 @@ def _legend(street: Street) -> Html:
     if "lamp" in kinds:
         keys.append(_key(tag("g", _shape("lamp", (10, 10), 5), class_=f"s{REGISTERED} lit"),
                          "gives light"))
-    keys.append(_key(tag("g", tag("circle", cx=10, cy=10, r=7, stroke_width=2.5),
-                         class_="rings"), "named by a failed check, or lost a reading"))
+    for stroke, text in ((2.5, "named by a failed check"), (1, "lost a reading")):
+        keys.append(_key(tag("g", _ring(10, 10, 7, stroke), class_="rings"), text))
     return tag("ul", *keys, class_="legend")
 
 

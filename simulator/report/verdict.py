@@ -1,5 +1,7 @@
 """The verdict of a run: what was simulated, what failed, when, where, why, and what was lost."""
 
+from pathlib import PurePath
+
 from simulator.record import CheckRecord, FailureRecord, LostReading, Record
 from simulator.report import words
 from simulator.report.html import Html, joined, tag
@@ -7,6 +9,12 @@ from simulator.report.moments import length
 from simulator.report.street import Street
 
 _LOST_SHOWN = 3
+
+
+def title(record: Record) -> str:
+    """Return a scenario's name; that of a file without its folder."""
+    name = record.facts.scenario
+    return PurePath(name).stem if name.endswith(".toml") else name
 
 
 def headline(record: Record) -> str:
@@ -24,7 +32,7 @@ def render(street: Street) -> Html:
     is_bad = any(not check.ok for check in record.outcome.checks)
     return tag(
         "header",
-        tag("p", f"{record.facts.scenario} · seed {record.facts.seed}", class_="kicker"),
+        tag("p", f"{title(record)} · seed {record.facts.seed}", class_="kicker"),
         tag("h1", tag("span", "✗ " if is_bad else "✓ ", aria_hidden="true"), headline(record),
             class_="bad" if is_bad else "good"),
         tag("p", _simulated(street), class_="lead"),

@@ -240,3 +240,15 @@ def test_story_sums_up_the_faults_of_many_single_nodes(bad_night):
     text = str(Text(render(replace(bad_night, faults=resets))))
     assert ("17:22:00 node reset, 8 times until 17:33 (lamp 10, lamp 12, lamp 13 and 5 more)"
             in text)
+
+
+def test_scenario_of_ones_own_has_the_name_of_its_file(good_night):
+    facts = replace(good_night.facts, scenario="my/streets/quay.toml")
+    assert "<title>quay: All 6 checks held</title>" in render(replace(good_night, facts=facts))
+
+
+def test_short_outage_is_told_to_the_second(good_night):
+    moments = Moments(good_night.facts)
+    spans = (Span(0, 20_000_000), Span(0, 1_200_000_000), Span(7_000_000, 7_000_000))
+    assert [moments.between(span) for span in spans] == [
+        "17:20:00 to 17:20:20", "17:20 to 17:40", "17:20:07"]
