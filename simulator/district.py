@@ -78,6 +78,8 @@ class District:
         node = SimNode(site, flash, partial(self._make_node, site, rng, flash, fitting),
                        NodeTimers(timers, drift_ppm), network, address, self._tell, self._now_us)
         node.on_stop = fitting.release
+        if fitting.battery is not None:
+            node.on_send = fitting.battery.note_datagram
         node.wear_random = random.Random(f"{self._seed}/wear/{site.endpoint}")
         network.set_link(address, self._profile(site.name))
         self.nodes[site.endpoint] = node

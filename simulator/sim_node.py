@@ -61,6 +61,7 @@ class SimNode:
         self._cause = POWER
         self._is_attached = False
         self.on_stop: Callable[[], None] = lambda: None
+        self.on_send: Callable[[], None] = lambda: None
         self.wear_random = random.Random(site.endpoint)
         self._last_told: dict[int, int] = {}  # by boot
         self.driver = NodeDriver(self._make_node, timers, self._send, self._note)
@@ -168,6 +169,7 @@ class SimNode:
         self.driver.receive_datagram(datagram, sender)
 
     def _send(self, datagram: bytes, peer: Address) -> None:
+        self.on_send()
         self._network.send(self.address, peer, datagram)
 
     def _note(self, event: Any) -> None:

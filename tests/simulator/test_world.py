@@ -2,6 +2,9 @@
 
 import math
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from simulator.fitting import Fitting
 from simulator.happenings import LightSet, TruthChanged
 from simulator.world.places import ANGERS, SYDNEY, TROMSO
@@ -49,6 +52,18 @@ def test_the_truth_does_not_depend_on_who_asks_and_when():
     seldom.now_s = often.now_s
     assert truth(seldom) == truth(often) and readings(seldom) == readings(often)
     assert seldom.told == often.told
+
+
+@given(st.lists(st.floats(0, DAY_S), max_size=12))
+@settings(max_examples=20, deadline=None)
+def test_the_truth_of_an_evening_is_the_same_whatever_moments_one_looked_at(moments):
+    plain, looked = (SmallWorld(nodes=10, fleet=SWITCHED, **BUSY) for _ in range(2))
+    for now_s in sorted(moments):
+        looked.now_s = now_s
+        readings(looked)
+    plain.now_s = looked.now_s = DAY_S + 1
+    assert truth(plain) == truth(looked) and readings(plain) == readings(looked)
+    assert plain.told == looked.told
 
 
 def test_changes_are_told_in_order_and_never_after_somebody_could_see_them():
