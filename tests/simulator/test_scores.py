@@ -86,6 +86,16 @@ def test_car_that_never_came_is_a_change_told_wrongly():
     assert scores["occupancy of bays, share of the time told right"].value == pytest.approx(49.9)
 
 
+def test_stay_that_was_told_when_it_was_over_is_told_wrongly():
+    stream = bay_stream()
+    stream.truth(100, BAY.endpoint, "occupied.0", 1)
+    stream.truth(105, BAY.endpoint, "occupied.0", 0)
+    stream.said(106, BAY, OCCUPANCY, True)
+    stream.said(120, BAY, OCCUPANCY, False)
+    scores = stream.end(1000)
+    assert "2 changes, 2 not told, 1 told wrongly" in scores["changes of bays told"].detail
+
+
 def test_bay_of_which_nothing_is_known_is_neither_right_nor_wrong():
     stream = bay_stream()
     stream.said(500, BAY, QUALITY, 2)
@@ -113,6 +123,9 @@ def test_fires_are_told_missed_or_false():
     stream.said(60, BIN, FIRE, False)
     stream.truth(1000, BIN.endpoint, "fire", 1)
     stream.said(1090, BIN, FIRE, True)
+    stream.said(1800, BIN, FIRE, False)
+    # The same fire told again is neither another one nor a late one.
+    stream.said(2000, BIN, FIRE, True)
     stream.truth(3000, BIN.endpoint, "fire", 0)
     stream.said(4000, BIN, FIRE, False)
     stream.truth(50_000, BIN.endpoint, "fire", 1)
@@ -122,6 +135,7 @@ def test_fires_are_told_missed_or_false():
     assert scores["false fire alarms"].value == 2
     assert scores["fires missed"].value == 1 and scores["fires missed"].detail == "of 2"
     assert scores["a fire is known at the node, median"].value == 90
+    assert scores["a fire is known at the node, median"].detail == "the latest after 90 s"
 
 
 def test_filling_is_compared_with_the_level_of_when_it_was_measured():
@@ -161,12 +175,15 @@ def test_light_before_sunset_is_early_after_sunrise_late_and_none_in_the_night_d
     stream.truth(18 * hour, "Angers", "night", 0)
     stream.truth(19 * hour, "Angers", "sun", 1)
     stream.light(19.1 * hour, 0)
+    # Out since the morning, and lit again long before the evening.
+    stream.light(22 * hour, 1000)
+    stream.light(22.5 * hour, 0)
     scores = stream.end(24 * hour)
-    assert lamp_minutes(scores, "light too early") == pytest.approx(30)
+    assert lamp_minutes(scores, "light too early") == pytest.approx(60)
     assert lamp_minutes(scores, "light too late") == pytest.approx(6)
     # The other five lamps were dark all night.
     assert lamp_minutes(scores, "dark at night") == pytest.approx(15 + 5 * 720)
-    assert f"most at {LAMP.name}: 30.0 min" in scores["light too early"].detail
+    assert f"most at {LAMP.name}: 60.0 min" in scores["light too early"].detail
 
 
 def test_lamp_without_mains_is_not_dark_by_its_own_fault():

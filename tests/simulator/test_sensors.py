@@ -1,5 +1,7 @@
 """Sensors: right on average, with the scatter, drift and faults that real ones have."""
 
+import itertools
+import random
 import statistics
 
 from firmware.furniture.battery import Battery as BatteryJudge
@@ -10,6 +12,8 @@ from simulator.sensors import (
     RANGE_SCATTER_MM,
     THERMOMETER_SCATTER_C100,
 )
+from simulator.virtual_board import VirtualBoard
+from simulator.world.draws import Noise
 from tests.simulator.small_world import DAY_S, SmallWorld
 
 YEAR_S = 365 * DAY_S
@@ -28,16 +32,28 @@ def read_for(street, read, seconds, step_s=0.5):
     return values
 
 
-def test_two_sensors_of_a_kind_do_not_scatter_alike():
-    street = SmallWorld(nodes=40, fleet={"lamps": 0, "bins": 0, "parking": 1})
-    one, other = (read_for(street, roles(street, site)["loops"][0].read_hz, 100)
-                  for site in street.sites[:2])
-    street.now_s = 0.0
-    again = read_for(street, roles(street, street.sites[0])["loops"][0].read_hz, 100)
-    assert again == one
-    differences = [abs(a - statistics.mean(one) - b + statistics.mean(other))
-                   for a, b in zip(one, other, strict=True)]
-    assert statistics.mean(differences) > LOOP_SCATTER_HZ
+def test_scatter_is_normal_and_each_sensor_and_moment_has_its_own():
+    noise = Noise(1)
+    rows = [[noise.at(salt, 0.5 * step) for step in range(2000)] for salt in range(4)]
+    for row in rows:
+        assert abs(statistics.mean(row)) < 0.1 and 0.9 < statistics.stdev(row) < 1.1
+        assert abs(statistics.correlation(row[1:], row[:-1])) < 0.1
+    for one, other in itertools.combinations(rows, 2):
+        assert abs(statistics.correlation(one, other)) < 0.1
+    again = Noise(1)
+    assert rows[0] == [again.at(0, 0.5 * step) for step in reversed(range(2000))][::-1]
+
+
+def test_board_that_starts_finds_its_lamp_at_full_light():
+    street = SmallWorld(nodes=1, fleet={"lamps": 1, "bins": 0, "parking": 0})
+    fitting = Fitting(street.world, street.sites[0])
+    lamp = street.world.lamps[street.sites[0].endpoint]
+    board = VirtualBoard("lamp", 0, random.Random(1), lambda: None)
+    for begin in (lambda: fitting.fit(board), fitting.release):
+        lamp.set_level(0)
+        begin()
+        assert lamp.permille == 1000
+    assert board.dimmer is lamp and board.meter is lamp and board.motion is None
 
 
 def test_loop_rises_with_a_car_scatters_by_some_hertz_and_drifts_with_the_weather():

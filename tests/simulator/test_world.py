@@ -94,6 +94,9 @@ def test_the_start_is_told_at_the_start():
     assert all(each.time_us == 0 for each in street.told)
     quantities = {each.quantity for each in street.told if isinstance(each, TruthChanged)}
     assert quantities == {"sun", "night", "mains", "fill", "occupied.0"}
+    # It is noon.
+    assert street.changes("sun") == [(0.0, "Angers", 1.0)]
+    assert street.changes("night") == [(0.0, "Angers", 0.0)]
     assert [each.permille for each in street.told if isinstance(each, LightSet)] == [1000] * 6
 
 
