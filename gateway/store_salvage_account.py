@@ -118,7 +118,8 @@ def _count_traceless(
     """
     reached = min(_reached(connection, remains).values())
     here = connection.execute("SELECT count(*) FROM readings WHERE id > ?", (reached,)).get
-    query = "SELECT count(DISTINCT reading_id) FROM damaged_readings WHERE reading_id > ?"
+    query = """SELECT count(DISTINCT reading_id) FROM damaged_readings
+        WHERE reading_id > ? AND (endpoint != '?' OR boot IS NOT NULL)"""
     known = connection.execute(query, (reached,)).get + sum(each > reached for each in delivered)
     report.traceless_readings = max(0, last_seen - reached - here - known) % ID_LEAP
 
@@ -162,7 +163,10 @@ def _complete_accounts(connection: apsw.Connection, now_ms: int) -> None:
 def _account_for(
     connection: apsw.Connection, lost: list[Row], remains: Remains, report: Report, now_ms: int
 ) -> list[int]:
-    """Note lost readings in the ledger; return the ids of those that every uplink had."""
+    """Note lost readings in the ledger; return the ids of those that every uplink had.
+
+    One whose name cannot be right is noted by its id, and counts as gone without a trace.
+    """
     delivered: list[int] = []
     names = dict(connection.execute("SELECT id, name FROM endpoints"))
     reached = _reached(connection, remains)
@@ -172,7 +176,11 @@ def _account_for(
         if reading_id <= reached[lane]:
             delivered.append(reading_id)
             continue
-        name = names.get(endpoint_id, UNKNOWN)
+        if not _is_believed(connection, names, endpoint_id, boot, sequence):
+            # The index has rotted too: whose it was, nobody can say.
+            _note_damaged(connection, reading_id, UNKNOWN, None, None, lane, now_ms)
+            continue
+        name = names[endpoint_id]
         _note_damaged(connection, reading_id, name, boot, sequence, lane, now_ms)
         is_numbered = boot is not None and sequence is not None
         key = (endpoint_id, name, boot if is_numbered else None)
@@ -187,6 +195,23 @@ def _account_for(
         if boot is not None:
             store_ledger.damage(connection, endpoint_id, boot, ranges, now_ms)
     return delivered
+
+
+def _is_believed(
+    connection: apsw.Connection, names: dict[int, str], endpoint_id: int, boot: int | None,
+    sequence: int | None,
+) -> bool:  # fmt: skip
+    """Return whether a key in the index can be a lost reading's: nothing there has a checksum."""
+    if endpoint_id not in names or boot is None or sequence is None:
+        return endpoint_id in names
+    query = f"{store_ledger.SELECT} WHERE endpoint_id = ? AND boot = ?"
+    columns = connection.execute(query, (endpoint_id, boot)).fetchone()
+    if columns is None:
+        return False
+    boot_id, account = store_ledger.account_of(connection, columns)
+    gaps = [gap for gap, _ in store_ledger.gaps_of(connection, boot_id)]
+    number = range_set.span(sequence, sequence)
+    return not range_set.difference(number, ledger.received(account, gaps))
 
 
 def _welcome_copies(connection: apsw.Connection, most: int, lost: int, now_ms: int) -> None:

@@ -12,8 +12,9 @@ from tests.gateway.damaged_store import NAME, make, opened, sent_again, vanished
 from tests.gateway.uplink_rows import EPOCH
 
 PACKS = 60
-# The last ones have cut all files to their shortest, and have found what seemed a duplicate.
-SEEDS = range(4000) if is_full_size() else (*range(40), 2595, 2851, 1770)
+# The last ones have cut all files to their shortest, have found what seemed a duplicate, and have
+# hit a reading in its row and in the index.
+SEEDS = range(4000) if is_full_size() else (*range(40), 2595, 2851, 1770, 3145)
 SHORTEST_BYTES = 100
 PAGES_STEP = 1 if is_full_size() else 5
 FIGURES = "{} of {} readings have vanished, {} are accounted for by number"
