@@ -5,7 +5,7 @@ import pytest
 from tests import full_size
 from tests.simulator.scenario_runs import assert_holds
 
-pytestmark = pytest.mark.skipif(not full_size.WANTED, reason="for make prove")
+pytestmark = pytest.mark.skipif(not full_size.is_full_size(), reason="for make prove")
 
 
 def test_day_of_a_thousand_nodes():

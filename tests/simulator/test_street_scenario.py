@@ -1,4 +1,4 @@
-"""An evening in a street of sixty nodes, with seeds that stay and one that every commit changes."""
+"""An evening in a street of sixty nodes, with seeds that stay and one of this very commit."""
 
 import subprocess
 from pathlib import Path
