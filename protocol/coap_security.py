@@ -304,6 +304,9 @@ class SecurityLayer:
 
     def _renew(self, exchange, message, option):
         """Go over to the context that the peer answers under: it may not use the old one."""
+        # What was dropped since must not come back by what is derived from it.
+        if exchange.held not in self._keys.held():
+            raise SecurityError()
         candidate = self._keys.renewed(exchange.held, option.kid_context)
         oscore.unprotect_response(candidate.context, message, option, exchange.request_id)
         self.count("security: renewals")

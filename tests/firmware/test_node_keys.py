@@ -2,6 +2,7 @@ from firmware import keys
 from firmware.lwm2m_client import Registered
 from protocol import coap_message as coap
 from protocol import credentials, oscore_option
+from tests.firmware.board import NODE
 from tests.firmware.secure_street import FIRST, SECOND, SecureStreet, outer, write_keys
 
 
@@ -89,3 +90,29 @@ def test_a_renewal_that_is_not_authentic_changes_nothing():
                           [(coap.OSCORE, option)], bytes(20))
     assert street.replay(coap.encode(forged)) == []
     assert street.node.keys.trial is None and street.count("security: not authentic") == 1
+
+
+def test_a_renewal_of_keys_that_were_replaced_meanwhile_is_refused():
+    street = SecureStreet()
+    late = late_renewal(street)
+    node_keys = street.node.keys
+    # What came together with the answer, and before the node has given its requests up.
+    assert node_keys.install(credentials.encode(SECOND))
+    node_keys.confirm(node_keys.trial)
+    street.replay(late)
+    assert node_keys.trial is None and street.count("security: renewals") == 0
+    assert node_keys.current.credentials == credentials.encode(SECOND)
+
+
+def late_renewal(street):
+    """Return the answer under fresh keys to an Update of the node, which it has yet to hear."""
+    street.node.client.suspect()
+    street.node.handle_timeout(street.now_ms)
+    [(update, _)] = street.node.datagrams_to_send()
+    server_keys = street.server_keys
+    server_keys.restored = server_keys.held()[0]
+    street.server.receive_datagram(update, NODE, street.now_ms)
+    [(answer, _)] = street.server.datagrams_to_send()
+    server_keys.restored = None
+    server_keys.forget(-1)
+    return answer
