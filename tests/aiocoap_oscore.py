@@ -13,7 +13,7 @@ from aiocoap.credentials import CredentialsMap
 from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 from aiocoap.transports.oscore import OSCOREAddress
 
-__all__ = ["OSCOREAddress", "OscoreSiteWrapper", "PeerContext", "ReadingContext", "serving"]
+__all__ = ["OSCOREAddress", "OscoreSiteWrapper", "PeerContext", "ReadingContext", "add", "serving"]
 
 WINDOW_SIZE = 32
 # In this order: the other way round, requests go out unprotected without a word.
@@ -82,3 +82,9 @@ async def serving(site, bind, context=None):
         OscoreSiteWrapper(site, known), bind=bind, transports=TRANSPORTS)
     served.client_credentials = known
     return served
+
+
+def add(served, context):
+    """Have a Context made by `serving` speak under another PeerContext, and answer under all."""
+    known = served.client_credentials
+    known[f":{context.sender_id.hex()}"] = known["coap://*"] = context

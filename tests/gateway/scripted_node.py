@@ -1,8 +1,11 @@
 """A node made of messages: it registers, answers what it is told to, and notifies at will."""
 
 import asyncio
+import contextlib
 
 from protocol import coap_message as coap
+from protocol import oscore, oscore_option
+from simulator.aes import aes
 
 SENML_CBOR = 112
 
@@ -26,12 +29,13 @@ class ScriptedNode(asyncio.DatagramProtocol):
         self._requests = asyncio.Queue()
         self._responses = asyncio.Queue()
         self._empties = asyncio.Queue()
+        self._held_back = None
 
     @classmethod
-    async def connect(cls, port):
+    async def connect(cls, port, *arguments):
         loop = asyncio.get_running_loop()
         transport, node = await loop.create_datagram_endpoint(
-            cls, local_addr=("127.0.0.1", 0), remote_addr=("127.0.0.1", port)
+            lambda: cls(*arguments), local_addr=("127.0.0.1", 0), remote_addr=("127.0.0.1", port)
         )
         node.transport = transport
         return node
@@ -105,6 +109,15 @@ class ScriptedNode(asyncio.DatagramProtocol):
         message = await self._empties.get()
         return (message.type, message.mid) == (coap.RST, mid)
 
+    @contextlib.contextmanager
+    def newest_first(self):
+        """Have what is sent meanwhile arrive the other way round."""
+        self._held_back = []
+        yield
+        datagrams, self._held_back = self._held_back, None
+        for datagram in reversed(datagrams):
+            self._send_datagram(datagram)
+
     def close(self):
         self.transport.close()
 
@@ -115,4 +128,51 @@ class ScriptedNode(asyncio.DatagramProtocol):
     def _send(self, type, code, mid, token, options, payload):
         message = coap.Message(type, code, mid, token, options, payload)
         options.sort(key=lambda option: option[0])
-        self.transport.sendto(coap.encode(message))
+        self._send_datagram(coap.encode(message))
+
+    def _send_datagram(self, datagram):
+        if self._held_back is None:
+            self.transport.sendto(datagram)
+        else:
+            self._held_back.append(datagram)
+
+
+class ProtectedScriptedNode(ScriptedNode):
+    """A ScriptedNode whose messages are protected, by the node's own code.
+
+    `keys` are its credentials (protocol.credentials), `take_sequence()` gives a number never used
+    before.
+    """
+
+    def __init__(self, keys, take_sequence):
+        super().__init__()
+        self._context = oscore.SecurityContext(
+            aes, keys.master_secret, keys.master_salt, keys.sender_id, keys.recipient_id)
+        self._take_sequence = take_sequence
+        self._asked, self._asking = {}, {}
+
+    def datagram_received(self, data, address):
+        outer = coap.decode(data)
+        if outer.code == coap.EMPTY:
+            super().datagram_received(data, address)
+            return
+        option = oscore_option.decode(coap.option(outer.options, coap.OSCORE))
+        if coap.is_request(outer.code):
+            inner, request_id = oscore.unprotect_request(self._context, outer, option)
+            self._asked[outer.token] = request_id
+        else:
+            request_id = self._asking[outer.token]
+            inner, _ = oscore.unprotect_response(self._context, outer, option, request_id)
+        super().datagram_received(coap.encode(inner), address)
+
+    def _send(self, type, code, mid, token, options, payload):
+        options.sort(key=lambda option: option[0])
+        message = coap.Message(type, code, mid, token, options, payload)
+        if coap.is_request(code):
+            message, self._asking[token] = oscore.protect_request(
+                self._context, message, self._take_sequence())
+        elif code != coap.EMPTY:
+            asked = self._asked[token]
+            sequence = self._take_sequence() if asked.is_spent else None
+            message = oscore.protect_response(self._context, message, asked, sequence)
+        self._send_datagram(coap.encode(message))

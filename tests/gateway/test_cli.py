@@ -117,7 +117,8 @@ def test_state_is_written_as_the_table_or_as_the_json_has_it(tmp_path, state):
 
 @pytest.mark.parametrize("arguments", [("nodes",), ("node", "0101"), ("status",)])
 def test_screens_say_that_nothing_is_protected(tmp_path, arguments):
-    assert "nothing between nodes and gateway is protected" in called(tmp_path, *arguments).stdout
+    assert "nothing between nodes and gateway is protected" in called(
+        tmp_path, *arguments, security="none").stdout
 
 
 @pytest.mark.parametrize("arguments", [

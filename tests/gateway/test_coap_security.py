@@ -316,7 +316,7 @@ def test_registrations_are_taken_over_after_a_restart(tmp_path):
 
 def test_without_security_a_protected_request_is_one_with_an_unknown_option(tmp_path):
     async def case():
-        async with running(tmp_path) as (_, port):
+        async with running(tmp_path, security="none") as (_, port):
             lamp = await ProtectedNode.connect(port, LAMP)
             lamp.request(coap.GET, "/.well-known/core")
             inner, outer = await lamp.response()

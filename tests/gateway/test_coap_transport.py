@@ -8,11 +8,14 @@ import pytest
 from gateway.coap_transport import DATAGRAMS_PER_TURN_MAX, UdpTransport
 from gateway.store import InlineExecutor
 from protocol.coap_endpoint import Endpoint
+from protocol.coap_exchange import MessageLayer
 from protocol.coap_message import CHANGED, CONTENT, CREATED, POST
+from protocol.coap_security import SecurityLayer
 from protocol.coap_values import Request, RequestReceived, Response, ResponseReceived
 from protocol.senml import Record, encode_cbor
+from tests.firmware.secure_street import ServerKeys
 from tests.gateway.coap_street import run
-from tests.gateway.service_street import running
+from tests.gateway.service_street import keys_of, running
 from tests.portable import seeded_bytes
 
 GATEWAY = ("10.0.0.1", 5683)
@@ -44,12 +47,21 @@ class MemoryTransport:
 
 
 class MemoryNode:
-    """Our own endpoint core over the same memory; it answers every request with `answer`."""
+    """Our own endpoint core over the same memory; it answers every request with `answer`.
 
-    def __init__(self, transport, answer):
+    It says everything under `credentials`.
+    """
+
+    def __init__(self, transport, answer, credentials):
         seeds = iter(range(10**6))
+
+        def random_bytes(count):
+            return seeded_bytes(next(seeds), count)
+
+        layer = SecurityLayer(
+            MessageLayer(random_bytes), ServerKeys(credentials.mirrored()), random_bytes)
         self._transport = transport
-        self._endpoint = Endpoint(lambda count: seeded_bytes(next(seeds), count))
+        self._endpoint = Endpoint(random_bytes, message_layer=layer)
         self._answer = answer
 
     async def ask(self, request):
@@ -90,9 +102,9 @@ def test_our_own_endpoint_registers_sends_and_is_read_over_memory(tmp_path):
     async def case():
         transport = MemoryTransport()
         answer = Response(CONTENT, encode_cbor([Record("/3/0/0", "Faubourg")]), 112)
-        node = MemoryNode(transport, answer)
         seams = {"transport": transport, "new_executor": InlineExecutor}
         async with running(tmp_path, **seams) as (gateway, _):
+            node = MemoryNode(transport, answer, (await keys_of(gateway, "n")).credentials)
             queries = ("ep=n", "lt=60", "lwm2m=1.1", "b=U")
             links = b"</3/0>,</3303/0>,</42800/0>"
             registered = await node.ask(Request(POST, ("rd",), queries, links, 40))
@@ -108,9 +120,10 @@ def test_our_own_endpoint_registers_sends_and_is_read_over_memory(tmp_path):
 def test_large_pack_of_our_own_endpoint_arrives_in_blocks(tmp_path):
     async def case():
         transport = MemoryTransport()
-        node = MemoryNode(transport, Response(CHANGED))
         seams = {"transport": transport, "new_executor": InlineExecutor}
         async with running(tmp_path, **seams) as (gateway, _):
+            credentials = (await keys_of(gateway, "n")).credentials
+            node = MemoryNode(transport, Response(CHANGED), credentials)
             links = b"</3303/0>,</42800/0>"
             await node.ask(Request(POST, ("rd",), ("ep=n",), links, 40))
             records = [Record("/3303/0/5701", f"text {number:060}") for number in range(50)]

@@ -11,8 +11,7 @@ from gateway.rows import Payload, TimeSource
 from gateway.store_payloads import EXCHANGE_LIFETIME_MS
 from tests.gateway.coap_street import run
 from tests.gateway.open_store import run as run_store
-from tests.gateway.scripted_node import ScriptedNode
-from tests.gateway.service_street import client, running
+from tests.gateway.service_street import client, running, scripted_node
 from tests.gateway.uplink_rows import TIME_MS, row
 
 LINKS = b"</1/0>,</3/0>,</3416/0>,</42800/0>"
@@ -178,7 +177,7 @@ def test_same_undated_value_measured_again_is_a_reading_of_its_own(tmp_path):
 def test_retransmission_counts_once_after_the_message_layer_has_forgotten_it(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             for _ in range(2):
                 node._mid = 50_000

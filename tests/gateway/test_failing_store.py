@@ -12,8 +12,7 @@ from gateway.rows import CommandState
 from gateway.store import StoreError
 from simulator.disk import Disk, Trouble
 from tests.gateway.coap_street import run
-from tests.gateway.scripted_node import ScriptedNode
-from tests.gateway.service_street import client, running, until
+from tests.gateway.service_street import client, running, scripted_node, until
 
 PACK = [{-2: "/3303/0/", 0: "5700", 2: 21.5}]
 # What of the disk fails, and how.
@@ -42,12 +41,16 @@ def fail(request):
     return make
 
 
-def house(folder, case):
-    """Run `case(gateway, port, disk)` on a gateway whose disk fails when it is told to."""
+def house(folder, case, security="oscore"):
+    """Run `case(gateway, port, disk)` on a gateway whose disk fails when it is told to.
+
+    Where nodes are answered meanwhile the security is "none": under OSCORE a reply leaves only
+    once it is durable that its request was seen (test_protected_failing_store).
+    """
 
     async def main():
         disk = Disk(next(names))
-        async with running(folder, vfs=disk.name) as (gateway, port):
+        async with running(folder, vfs=disk.name, security=security) as (gateway, port):
             try:
                 await case(gateway, port, disk)
             finally:
@@ -69,7 +72,7 @@ def test_pack_is_refused_for_now_and_taken_once_the_disk_is_well(tmp_path, fail)
             assert (await node.send(PACK)).code.dotted == "2.04"
         assert len(await gateway.store.readings("n", 9)) == 1
 
-    house(tmp_path, case)
+    house(tmp_path, case, "none")
 
 
 def test_node_registers_in_memory_and_is_stored_when_the_disk_is_well(tmp_path, fail):
@@ -86,12 +89,12 @@ def test_node_registers_in_memory_and_is_stored_when_the_disk_is_well(tmp_path, 
             while not await gateway.store.nodes():
                 await asyncio.sleep(0.01)
 
-    house(tmp_path, case)
+    house(tmp_path, case, "none")
 
 
 def test_command_of_the_api_runs_and_says_that_it_is_not_durable(tmp_path, fail):
     async def case(gateway, port, disk):
-        node = await ScriptedNode.connect(port)
+        node = await scripted_node(port)
         await node.register("</3416/0>,</42800/0>")
         fail(disk)
         command = await gateway.submit(Request("c", "n", "dim", level=30))
@@ -147,7 +150,7 @@ def test_status_says_that_the_store_fails_and_it_is_one_incident(tmp_path, fail)
         assert [each.kind for each in failing.incidents] == ["store_failing"]
         assert [each.kind for each in well.incidents] == ["store_failing"]
 
-    house(tmp_path, case)
+    house(tmp_path, case, "none")
 
 
 def test_deregistration_and_requests_to_nodes_go_on(tmp_path, fail):
@@ -161,7 +164,7 @@ def test_deregistration_and_requests_to_nodes_go_on(tmp_path, fail):
                                    content_format=40)
             assert again.code.dotted == "2.01"
 
-    house(tmp_path, case)
+    house(tmp_path, case, "none")
 
 
 def test_failure_that_is_over_before_anybody_looked_is_counted_and_costs_nothing(tmp_path):

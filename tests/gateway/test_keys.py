@@ -258,7 +258,10 @@ def test_export_opens_under_its_passphrase_alone(tmp_path, passphrase):
 def test_gateway_without_oscore_keeps_no_keys(tmp_path):
     async def scenario():
         socket = str(tmp_path / "s")
-        async with running(tmp_path) as (gateway, _), api.serving(gateway, socket, ""):
+        async with (
+            running(tmp_path, security="none") as (gateway, _),
+            api.serving(gateway, socket, ""),
+        ):
             return await asyncio.to_thread(
                 CliRunner().invoke, main, ["--socket", socket, "keys", "list"])
 

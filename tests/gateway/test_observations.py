@@ -13,8 +13,7 @@ from gateway.store import StoreError
 from protocol import senml
 from protocol.senml import Record
 from tests.gateway.coap_street import run
-from tests.gateway.scripted_node import ScriptedNode
-from tests.gateway.service_street import Fixed, client, running, until
+from tests.gateway.service_street import Fixed, client, running, scripted_node, until
 
 BURST = 100
 
@@ -33,7 +32,7 @@ def test_objects_that_measure_are_observed_and_descriptive_ones_are_not():
 def test_client_without_journal_is_observed_after_it_registered(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             request = await node.observe_request()
             assert request.path == ["3303", "0"]
@@ -70,7 +69,7 @@ def test_journal_object_of_another_manufacturer_is_not_ours(tmp_path):
 def test_notification_is_acknowledged_after_its_commit(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             request = await node.observe_request()
             node.answer(request, pack(0), observe=1)
@@ -96,7 +95,7 @@ def test_notification_is_acknowledged_after_its_commit(tmp_path):
 def test_burst_of_notifications_is_stored_whole_and_in_order(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             request = await node.observe_request()
             node.answer(request, pack(0), observe=1)
@@ -113,7 +112,7 @@ def test_burst_of_notifications_is_stored_whole_and_in_order(tmp_path):
 def test_notification_that_cannot_be_stored_is_not_acknowledged_and_taken_when_repeated(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             request = await node.observe_request()
             node.answer(request, pack(0), observe=1)
@@ -139,12 +138,13 @@ def test_notification_that_cannot_be_stored_is_not_acknowledged_and_taken_when_r
 def test_overtaken_notification_is_stored_before_the_one_in_front(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             request = await node.observe_request()
             node.answer(request, pack(0), observe=1)
-            node.notify(request, 1, 9, pack(9))
-            node.notify(request, 2, 8, pack(8))
+            with node.newest_first():
+                node.notify(request, 1, 8, pack(8))
+                node.notify(request, 2, 9, pack(9))
             assert {await node.acknowledged(), await node.acknowledged()} == {1, 2}
             times = {row.value: row.time_ms for row in await rows_of(gateway)}
             assert times[8] == times[9] - 1
@@ -157,7 +157,7 @@ def test_overtaken_notification_is_stored_before_the_one_in_front(tmp_path):
 def test_malformed_notification_is_acknowledged_and_counted(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             request = await node.observe_request()
             node.answer(request, pack(0), observe=1)
@@ -172,7 +172,7 @@ def test_malformed_notification_is_acknowledged_and_counted(tmp_path):
 def test_client_that_registers_again_is_observed_again_and_its_old_token_is_reset(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             first = await node.observe_request()
             node.answer(first, pack(0), observe=1)
@@ -191,7 +191,7 @@ def test_client_that_registers_again_is_observed_again_and_its_old_token_is_rese
 def test_client_is_observed_again_after_a_restart_of_the_gateway(tmp_path):
     async def case():
         async with running(tmp_path) as (_, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             node.answer(await node.observe_request(), pack(0), observe=1)
         async with running(tmp_path, port=port) as (gateway, _):
@@ -204,8 +204,9 @@ def test_client_is_observed_again_after_a_restart_of_the_gateway(tmp_path):
 
 def test_client_that_moved_is_observed_again(tmp_path):
     async def case():
-        async with running(tmp_path) as (gateway, port):
-            node, moved = await ScriptedNode.connect(port), await ScriptedNode.connect(port)
+        # Under OSCORE a node goes on notifying from wherever it is, for its keys tell who it is.
+        async with running(tmp_path, security="none") as (gateway, port):
+            node, moved = await scripted_node(port), await scripted_node(port)
             await node.register("</3303/0>")
             node.answer(await node.observe_request(), pack(0), observe=1)
             await until(lambda: gateway.node("n").latest)
@@ -220,7 +221,7 @@ def test_client_that_moved_is_observed_again(tmp_path):
 def test_live_view_shows_every_value_and_ends_the_observation_with_its_last_viewer(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</40000/0>")
             watching = asyncio.ensure_future(watch(gateway, (40000, 0), 3))
             request = await node.observe_request()
@@ -240,7 +241,7 @@ def test_live_view_shows_every_value_and_ends_the_observation_with_its_last_view
 def test_second_viewer_sees_the_newest_value_at_once(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             node.answer(await node.observe_request(), pack(4), observe=1)
             await until(lambda: gateway.node("n").latest)

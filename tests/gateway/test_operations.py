@@ -1,20 +1,17 @@
 """Operations at clients of aiocoap's making: formats, refusals, silence."""
 
 import asyncio
-import socket
 
 import pytest
 from aiocoap import CHANGED, CONTENT, CREATED, DELETED, Message, resource
 
 from gateway.operations import ASLEEP, NO_ANSWER, UNKNOWN_NODE, Operation, OperationFailed
-from protocol import coap_message, senml, tlv
-from protocol.coap_message import CON, CONTENT_FORMAT, POST, URI_PATH, URI_QUERY
-from protocol.coap_message import Message as CoapMessage
+from protocol import senml, tlv
 from protocol.number import Decimal
 from protocol.object_table import type_of
 from protocol.senml import Record
 from tests.gateway.coap_street import run
-from tests.gateway.service_street import Fixed, client, running
+from tests.gateway.service_street import Fixed, client, running, scripted_node
 
 VERSION_1_0 = "&lt=60&lwm2m=1.0&b=U"
 SENML = senml.encode_cbor([Record("/3303/0/5700", Decimal(215, -1))])
@@ -270,14 +267,8 @@ async def register_in_silence(port, endpoint):
 
     A port given back is soon another's, who answers with a Reset.
     """
-    node = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    node.setblocking(False)
-    node.connect(("127.0.0.1", port))
-    options = [(URI_PATH, b"rd"), (CONTENT_FORMAT, b"\x28")]
-    options += [(URI_QUERY, text) for text in (b"ep=" + endpoint, b"lt=60", b"lwm2m=1.1")]
-    node.send(coap_message.encode(CoapMessage(CON, POST, 1, b"", options, b"</9/0>")))
-    answer = coap_message.decode(await asyncio.get_running_loop().sock_recv(node, 2048))
-    assert answer.code == CREATED
+    node = await scripted_node(port, endpoint)
+    assert (await node.register("</9/0>", endpoint)).code == CREATED
     return node
 
 
@@ -285,7 +276,7 @@ def test_silent_nodes_hold_up_nobody(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
             names = [f"silent{number}" for number in range(60)]
-            silent = [await register_in_silence(port, name.encode()) for name in names]
+            silent = [await register_in_silence(port, name) for name in names]
             waiting = [
                 asyncio.ensure_future(gateway.operate(name, Operation("read", (3,), timeout_s=90)))
                 for name in names

@@ -17,8 +17,7 @@ from gateway.settings import SettingsError
 from gateway.store import StoreError
 from protocol import coap_message as coap
 from tests.gateway.coap_street import run
-from tests.gateway.scripted_node import ScriptedNode
-from tests.gateway.service_street import Fixed, client, running, until
+from tests.gateway.service_street import Fixed, client, running, scripted_node, until
 
 PACK = [{-2: "/3303/0/", 0: "5700", 2: 21.5}]
 
@@ -131,7 +130,10 @@ def test_registration_survives_a_restart_of_the_gateway(tmp_path):
         async with running(tmp_path) as (_, port), client(port) as node:
             await node.register("n ☃/+#")
             location = node.location
-        async with running(tmp_path, port=port) as (gateway, port), client(port) as node:
+        async with (
+            running(tmp_path, port=port) as (gateway, port),
+            client(port, endpoint="n ☃/+#") as node,
+        ):
             node.location = location
             assert gateway.node("n ☃/+#").state == "registered"
             assert (await node.update()).code.dotted == "2.04"
@@ -199,8 +201,8 @@ def test_second_gateway_on_the_data_folder_does_not_start(tmp_path):
 def test_malformed_register_disturbs_nobody(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port), client(port) as node:
-            assert (await node.ask(POST, "/rd", b"</3/0>")).code.dotted == "4.00"
-            assert (await node.ask(POST, "/rd?ep=x", b"\xff")).code.dotted == "4.00"
+            assert (await node.ask(POST, "/rd?lt=x", b"</3/0>")).code.dotted == "4.00"
+            assert (await node.ask(POST, "/rd?ep=n", b"\xff")).code.dotted == "4.00"
             assert gateway.nodes() == []
             assert (await node.register()).code.dotted == "2.01"
             status = await gateway.status()
@@ -225,7 +227,7 @@ def test_gateway_stops_while_nodes_go_on_sending(tmp_path):
 
         gateway.store.commit_pack = slow
         for number in range(4):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port, f"n{number}")
             await node.register("</3303/0>", f"n{number}")
             sending.append(asyncio.ensure_future(endless(node, codes)))
             await asyncio.sleep(0.025)
@@ -261,7 +263,7 @@ def test_long_object_list_in_one_datagram_is_taken_whole(tmp_path):
     async def case():
         links = ",".join(f"</3303/{number}>" for number in range(300))
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             assert (await node.register(links)).code == coap.CREATED
             assert len(gateway.node("n").objects) == 300
 
@@ -271,7 +273,7 @@ def test_long_object_list_in_one_datagram_is_taken_whole(tmp_path):
 def test_notification_counts_as_heard(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3303/0>")
             request = await node.observe_request()
             node.answer(request, cbor2.dumps(PACK), 1)
@@ -288,7 +290,7 @@ def test_notification_counts_as_heard(tmp_path):
 def test_execute_that_could_not_be_noted_as_sent_is_sent_later(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3416/0>,</42800/0>")
             save = gateway.store.save_command
 
@@ -321,7 +323,7 @@ def test_unknown_group_stops_the_start_with_its_key(tmp_path):
 def test_operation_whose_turn_never_came_puts_no_node_to_sleep(tmp_path):
     async def case():
         async with running(tmp_path) as (gateway, port):
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</42800/0>", queries=(b"Q",))
             first = asyncio.ensure_future(gateway.operate("n", Operation("read", (3, 0))))
             await node.request()

@@ -9,8 +9,7 @@ from gateway.commands import CommandRefused, Request
 from gateway.rows import CommandState
 from protocol import senml
 from tests.gateway.coap_street import run
-from tests.gateway.scripted_node import ScriptedNode
-from tests.gateway.service_street import client, running, until
+from tests.gateway.service_street import client, running, scripted_node, until
 
 AWAKE = "&lt=600&lwm2m=1.1&b=U"
 SLEEPY = AWAKE + "&Q"
@@ -128,7 +127,7 @@ def test_time_that_was_repeated_on_its_way_is_given_again(tmp_path):
         async with running(tmp_path, clock=Still()) as (gateway, port):
             tuning = gateway._operations._tuning
             patience_s, tuning.ACK_TIMEOUT = tuning.ACK_TIMEOUT, 0.05
-            node = await ScriptedNode.connect(port)
+            node = await scripted_node(port)
             await node.register("</3/0>")
             lost, repeated = await node.request(), await node.request()
             assert lost.message.mid == repeated.message.mid
