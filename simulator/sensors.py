@@ -145,7 +145,8 @@ class Loop:
 
     def empty_hz(self) -> int:
         """Return what a technician finds who sees the bay empty now."""
-        self._drift(self._world.look())
+        # Does not look at the world: before a run begins, that would begin it, unheard.
+        self._drift(self._world.now_s())
         return round(self._drifted_hz)
 
     def _drift(self, now_s: float) -> None:

@@ -100,3 +100,10 @@ def test_second_run_in_a_process_is_the_same():
     plan = Plan.of(scenario.load("street"), 1, 4, 0.25)
     first, second = (Run(plan).carry_out().result for _ in range(2))
     assert first.is_ok and first.trace_sha256 == second.trace_sha256
+
+
+def test_who_listens_to_a_run_hears_how_its_world_began():
+    plan = Plan.of(scenario.load("street"), 1, nodes=10, hours=0.02)
+    light = Run(plan).carry_out().record.named("light")
+    # Nobody drives a lamp before its node has booted: it gives full light.
+    assert light.highs[0] == 100
