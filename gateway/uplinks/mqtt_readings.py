@@ -37,7 +37,7 @@ PROBE_MAX_MS = 60_000
 REPEATS_DOUBLED_MAX = 5
 # A broker that takes messages and answers none is as good as gone.
 ANSWER_TIMEOUT_MS = 60_000
-HOUSEKEEPING_MS = 1000
+HOUSEKEEPING_MS, IDLE_MS = 1000, 60_000
 RESTING_MIN_MS = 20
 KEY_PROPERTY = "id"
 SENML_JSON = "application/senml+json"
@@ -130,7 +130,9 @@ class ReadingSender:
         return is_over and self._credit >= 1 and not self._is_full()
 
     async def _wait_for_work(self, now_ms: int) -> None:
-        wait_ms = HOUSEKEEPING_MS
+        # With nothing stored that is not delivered, only what is new can be a reason to act.
+        is_idle = not self._unanswered and not self._pump.is_behind
+        wait_ms = IDLE_MS if is_idle else HOUSEKEEPING_MS
         resting_ms = self._pump.next_timeout_ms()
         if self._is_full():
             pass  # an answer wakes us

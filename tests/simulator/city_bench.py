@@ -20,9 +20,13 @@ LIMIT_S = 3600 * 24
 
 
 class LoopClock:
-    """The loop's time as a gateway's clock."""
+    """The loop's time as a gateway's clock; `looks` counts who looked at it."""
+
+    def __init__(self):
+        self.looks = 0
 
     def monotonic_s(self):
+        self.looks += 1
         return asyncio.get_running_loop().time()
 
     def unix_ms(self):
@@ -38,12 +42,12 @@ class Uplinked:
     def __init__(self, city, gateway, folder, random, **settings):
         self.store = Store(str(folder / f"{gateway}.db"), InlineExecutor,
                            urgent_ms=1, measurement_ms=1)
-        clock = LoopClock()
-        self.pump = Pump("city", self.store, clock.unix_ms)
+        self.clock = LoopClock()
+        self.pump = Pump("city", self.store, self.clock.unix_ms)
         self.done = []
         settings = MqttSettings(**{"url": "mqtt://x", "ack": "application", **settings})
-        self.uplink = MqttUplink(settings, gateway, self.pump, self.store, clock, city.connect,
-                                 random.random, self._take)
+        parts = self.pump, self.store, self.clock, city.connect
+        self.uplink = MqttUplink(settings, gateway, *parts, random.random, self._take)
         self.task = None
 
     async def open(self):

@@ -208,6 +208,22 @@ def test_command_whose_answer_a_crash_took_is_asked_for_again_and_not_done_again
     assert bench.gateways[0].done == [command] and (command, "done") in bench.answers()
 
 
+def test_uplink_with_nothing_to_do_sleeps(tmp_path):
+    async def script(bench):
+        await commit(bench)
+        await bench.gateways[0].drained()
+        before = bench.gateways[0].clock.looks
+        await asyncio.sleep(3600)
+        looks = bench.gateways[0].clock.looks - before
+        await commit(bench, range(20, 30))
+        await bench.gateways[0].drained()
+        return looks, len(bench.city.table)
+
+    looks, count = run(tmp_path, script)
+    # A district's gateways are asked for a year: each look costs a simulation.
+    assert looks <= 4 * 60 and count == 30
+
+
 async def troubled(bench):
     """Commit readings and give commands while faults that a seed draws come and go."""
     random, city = Random("faults"), bench.city
