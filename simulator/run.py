@@ -26,6 +26,7 @@ from simulator.scores import Scores
 from simulator.simulation import Simulation
 from simulator.stream import Stream
 from simulator.trace import Trace
+from simulator.versions import versions
 
 SHM = Path("/dev/shm")
 
@@ -139,7 +140,7 @@ class Run:
                 endpoint, node.site.name, node.site.furniture, node.site.street,
                 node.site.circuit, simulation.gateway_of(endpoint), node.site.latitude_e6,
                 node.site.longitude_e6) for endpoint, node in simulation.nodes.items()),
-            tuple(simulation.gateways))
+            tuple(simulation.gateways), versions())
 
     def _result(self, now_us: int) -> Result:
         plan, account = self._plan, self._simulation.account
