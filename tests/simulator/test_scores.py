@@ -14,7 +14,7 @@ BIN, BAY, LAMP = (next(site for site in SITES if site.furniture == furniture)
                   for furniture in ("bin", "parking", "lamp"))
 OCCUPANCY, QUALITY = (3431, 0, 1), (3431, 0, 6042)
 FILL, FIRE, ENERGY = (3435, 0, 2), (3435, 0, 22), (3418, 0, 6)
-SECOND, HOUR = 1_000_000, 3_600_000_000
+SECOND = 1_000_000
 
 
 class Stream:

@@ -101,7 +101,7 @@ def test_the_start_is_told_at_the_start():
 
 
 def test_bays_are_fuller_by_day_than_in_the_small_hours_and_emptier_on_sundays():
-    street = SmallWorld(nodes=400, fleet={"lamps": 0, "bins": 0, "parking": 1}).run(8 * DAY_S)
+    street = SmallWorld(nodes=150, fleet={"lamps": 0, "bins": 0, "parking": 1}).run(8 * DAY_S)
     arrivals = [at_s for at_s, _, value in street.changes("occupied.0") if value and at_s]
 
     def count(day, first_hour, last_hour):
