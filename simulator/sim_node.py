@@ -121,13 +121,6 @@ class SimNode:
         if worn_share:
             self.flash.wear(worn_share, self.wear_random)
 
-    def change_address(self, address: Address) -> None:
-        """Give the node another address; its firmware sees it at its next look."""
-        if self._is_attached:
-            self._network.detach(self.address)
-            self._network.attach(address, self._receive)
-        self.address = address
-
     def see_journal(self) -> None:
         """Tell what stands on its flash, and before that what it could not tell any more."""
         held = readings_on(self.flash)
