@@ -30,6 +30,7 @@ def test_street_registers_and_every_reading_is_delivered_once(tmp_path):
         assert street.taken and not street.held and not street.dropped
         assert delivered.keys() == street.taken == street.gateway.stored_ids()
         assert set(delivered.values()) == {1}
+        assert street.gateway.sample()["gateway_readings"] == len(street.taken)
 
     run(tmp_path, live, nodes=10)
 
