@@ -222,9 +222,10 @@ class Broker:
             self._save()
         self.crash(now_s)
 
-    def waiting(self) -> int:
-        """Return how many messages have not been acknowledged by whom they are for."""
-        return self._messages()
+    def waiting(self, *client_ids: str) -> int:
+        """Return how many messages these clients have not acknowledged."""
+        sessions = [self._sessions[each] for each in client_ids if each in self._sessions]
+        return sum(len(each.waiting) + len(each.under_way) for each in sessions)
 
     def _queue(self, session: Session, publication: Publication) -> None:
         if session.is_deaf:

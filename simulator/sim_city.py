@@ -11,6 +11,7 @@ from gateway.settings import MqttUplink as MqttSettings
 from gateway.uplinks import topics
 from gateway.uplinks.mqtt_connection import Connect, Publication
 from simulator.broker_host import BrokerHost
+from simulator.commander import CLIENT_ID as COMMANDER_ID
 from simulator.commander import EXPIRES_S, SESSION_EXPIRY_S, Command, Commander
 from simulator.happenings import Tell
 from simulator.sim_broker import Broker, Durability
@@ -85,6 +86,10 @@ class SimCity:
              value: Any = None, expires_s: int = EXPIRES_S) -> str:
         """Ask `gateway` for something at a node (`commander.Command`); return the command's id."""
         return self.commander.give(gateway, Command(endpoint, operation, path, value, expires_s))
+
+    def waiting(self) -> int:
+        """Return how many messages wait at the broker for the consumer and for the commander."""
+        return self.broker.waiting(CLIENT_ID, COMMANDER_ID)
 
     # The broker's faults
 

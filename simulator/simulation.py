@@ -61,7 +61,7 @@ class Simulation:
             gateway_id(number): SimGateway(
                 self.loop, gateway_id(number), settings_text(scenario, number),
                 self.network, gateway_address(number), self.city.connect, tell, seed,
-                scenario.start_unix_s, folder)
+                scenario.start_unix_s, folder, sever=self.city.sever)
             for number in range(scenario.about.gateways)}
         self._endpoints = {site.name: site.endpoint for site in sites}
         by_name = {node.site.name: node for node in self.nodes.values()}
@@ -132,7 +132,8 @@ class Simulation:
         """
         self.world.hold_mains()
         while self.loop.time() < end_s:
-            if self._sign_off() and not any(map(_depth, self.gateways.values())):
+            is_empty = not any(map(_depth, self.gateways.values())) and not self.city.waiting()
+            if self._sign_off() and is_empty:
                 return
             await asyncio.sleep(DRAIN_STEP_S)
             self._on_step(self.loop.time())

@@ -30,7 +30,7 @@ def test_each_reading_is_told_once_and_acknowledged(tmp_path, ack):
 
     bench = run(tmp_path, script, uplink={"ack": ack})
     assert sorted(bench.delivered()) == IDS and bench.city.table.ids() == set(IDS)
-    assert not bench.city.table.copies and bench.city.broker.waiting() == 0
+    assert not bench.city.table.copies and bench.city.waiting() == 0
 
 
 def test_silent_consumer_gets_it_again_and_a_row_counts_once(tmp_path):
@@ -95,6 +95,7 @@ def test_broker_that_forgets_costs_readings_only_where_its_word_is_trusted(tmp_p
         bench.city.consumer_down()
         await commit(bench)
         await asyncio.sleep(20)
+        assert bench.city.waiting()
         bench.city.broker_down()
         await asyncio.sleep(20)
         bench.city.broker_up()
