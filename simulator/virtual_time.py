@@ -11,6 +11,7 @@ import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -162,17 +163,37 @@ class _Jumping(selectors.DefaultSelector):
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run `main()` in a virtual loop of its own to its end, and cancel what it left."""
-    loop = VirtualLoop()
+    """Run `main()` in a virtual loop of its own to its end, and cancel what it left.
+
+    What a timer's callback raises ends the run, and is raised here: asyncio would log it.
+    """
+    loop, bugs = VirtualLoop(), []
+    loop.set_exception_handler(partial(_stop_at_bug, bugs))
     try:
         asyncio.set_event_loop(loop)
-        return loop.run_until_complete(main())
+        result = loop.run_until_complete(main())
+    except RuntimeError as stopped:
+        if bugs:
+            raise bugs[0] from stopped
+        raise
+    else:
+        if bugs:
+            raise bugs[0]
+        return result
     finally:
+        loop.set_exception_handler(None)
         try:
             _cancel_rest(loop)
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+
+
+def _stop_at_bug(bugs: list, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    loop.default_exception_handler(context)
+    if "handle" in context and "exception" in context:
+        bugs.append(context["exception"])
+        loop.stop()
 
 
 def _cancel_rest(loop: VirtualLoop) -> None:

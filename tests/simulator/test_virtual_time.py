@@ -66,6 +66,20 @@ def test_works_of_an_executor_follow_each_other_and_take_their_virtual_time():
     assert virtual_time.run(main) == 1.5
 
 
+def test_timer_whose_callback_raises_ends_the_run_with_what_it_raised():
+    seen = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.call_at(3.0, divmod, 1, 0)
+        loop.call_at(4.0, seen.append, "later")
+        await asyncio.sleep(YEAR_S)
+
+    with pytest.raises(ZeroDivisionError):
+        virtual_time.run(main)
+    assert not seen
+
+
 def test_what_a_thread_would_do_is_done_at_once_and_its_error_arrives():
     async def main():
         assert await asyncio.to_thread(sum, (1, 2)) == 3
