@@ -57,6 +57,7 @@ class Journal:
     hurry says so. Where the flash takes nothing, readings stay in memory, `memory_readings_max`
     of them, numbered only if the boot number is durable. A full journal sheds the oldest segment
     of measurements first, then of events, then of alarms. `events` and `counters` are the node's.
+    `has_news`: a reading was taken since somebody set it to False.
     """
 
     def __init__(self, board, clock, events, counters, memory_readings_max, is_patient=True):
@@ -80,10 +81,11 @@ class Journal:
         self.boot = self._number if boot_number.make_durable(store, self._number) else None
         self._last_sequence = 0
         self._is_undated = self._is_batch_full = False
-        self.has_failed = False
+        self.has_failed = self.has_news = False
 
     def take(self, path, value, uptime_ms):
         """Hold a reading for the next flush(), which is due at next_timeout_ms()."""
+        self.has_news = True
         kind = object_table.reading_class(path)
         lane = self._lanes[2 if kind == object_table.MEASUREMENT else kind == object_table.EVENT]
         lane.pending.append(journal_record.encode_reading(path, value, uptime_ms))

@@ -4,11 +4,12 @@ from firmware.attribute_store import AttributeStore
 from firmware.clock import RTC, Clock
 from firmware.data_model import DataModel
 from firmware.device_management import DeviceManagement
+from firmware.furniture_class import furniture_class
 from firmware.journal import Journal
 from firmware.keys import Keys
 from firmware.lwm2m_client import Client
 from firmware.objects.connectivity_monitoring import ConnectivityMonitoring
-from firmware.objects.device import TIMEZONE_KEY, Device
+from firmware.objects.device import Device, timezone_rule
 from firmware.objects.device_extension import DeviceExtension
 from firmware.objects.journal import JournalObject
 from firmware.objects.keys import KeysObject
@@ -30,7 +31,6 @@ from protocol.coap_values import (
     Response,
     ResponseReceived,
 )
-from protocol.errors import DecodeError
 from protocol.lwm2m_content import LINK_FORMAT
 
 EVENTS_MAX = 256
@@ -62,7 +62,7 @@ class Node:
         self.peer = settings.server()
         self._spread_ms = settings.registration_spread_s * 1000
         self._saved = SavedValues(board.store)
-        self.clock = Clock(_timezone_rule(self._saved, settings))
+        self.clock = Clock(timezone_rule(self._saved, settings))
         layer = MessageLayer(board.random_bytes, parameters)
         self.counters = layer.counters
         self.keys = None
@@ -70,7 +70,7 @@ class Node:
             self.keys = Keys(board.store, board.aes, self.clock, self.counters)
             layer = SecurityLayer(layer, self.keys, board.random_bytes, settings.open_discovery)
         self.endpoint = Endpoint(board.random_bytes, parameters, message_layer=layer)
-        self.furniture = _furniture_class(board.furniture)(
+        self.furniture = furniture_class(board.furniture)(
             board, settings, self.clock, self._report)
         is_sleepy = self.furniture.is_sleepy
         self.journal = Journal(board, self.clock, self._events, self.counters,
@@ -84,6 +84,8 @@ class Node:
         self._is_leaving = False
         # When a node that is shut down leaves its readings behind.
         self._leave_ms = None
+        # While it is quiet, nothing but the furniture has anything to do before _due_ms.
+        self._is_quiet, self._due_ms, self._furniture_ms = False, None, None
 
     def _make_objects(self, settings, is_sleepy):
         board, clock, saved = self._board, self.clock, self._saved
@@ -149,6 +151,7 @@ class Node:
     def receive_datagram(self, datagram, peer, now_ms):
         """Take a datagram; only the server's are heard."""
         self.clock.now_ms = now_ms
+        self._is_quiet = False
         if peer != self.peer:
             self._count("stranger")
         elif self.client.is_silent():
@@ -160,19 +163,39 @@ class Node:
         self._run(now_ms)
 
     def handle_timeout(self, now_ms):
-        """Do what is due."""
+        """Do what is due; most of the time that is the furniture alone, with nothing to tell."""
         self.clock.now_ms = now_ms
-        self.endpoint.handle_timeout(now_ms)
-        self._run(now_ms)
+        if (not self._is_quiet or self.journal.has_news
+                or self._due_ms is not None and now_ms >= self._due_ms):
+            self.endpoint.handle_timeout(now_ms)
+            self._run(now_ms)
+            return
+        if now_ms >= self._furniture_ms:
+            self.furniture.handle_timeout(now_ms)
+        self._check_address(now_ms)
+        if self.journal.has_news or not self._is_quiet:
+            self._follow(now_ms)
 
     def next_timeout_ms(self):
         """Return when handle_timeout() is due next, or None."""
+        if self.journal.has_news or not self._is_quiet:
+            self._due_ms = self._next_due_ms()
+            self.journal.has_news = False
+            # What is observed may change with whatever the furniture does.
+            self._is_quiet = not (self._is_leaving or len(self.observations)
+                                  or self.endpoint.has_event())
+        if self._is_leaving:
+            return self._due_ms
+        self._furniture_ms = due_ms = self.furniture.next_timeout_ms()
+        return due_ms if self._due_ms is None else min(due_ms, self._due_ms)
+
+    def _next_due_ms(self):
+        """Return when something but the furniture is due, or None."""
         times = [self.endpoint.next_timeout_ms(), self.client.next_timeout_ms(),
                  self.observations.next_timeout_ms(), self._report_due_ms(), self._reboot_ms,
-                 self.journal.next_timeout_ms()]
+                 self.journal.next_timeout_ms(), self._leave_ms]
         if self.keys:
             times.append(self.keys.next_timeout_ms())
-        times.append(self._leave_ms if self._is_leaving else self.furniture.next_timeout_ms())
         if self.furniture.is_sleepy and self.client.awake_until_ms > self.clock.now_ms:
             # Then the radio may go off.
             times.append(self.client.awake_until_ms)
@@ -206,6 +229,7 @@ class Node:
         self.counters[name] = self.counters.get(name, 0) + 1
 
     def _run(self, now_ms):
+        self._is_quiet = False
         self._handle_events(now_ms)
         if self.keys:
             self.keys.handle_timeout()
@@ -213,6 +237,10 @@ class Node:
                 self.client.begin_anew(now_ms, "keys")
         if not self._is_leaving:
             self._run_furniture(now_ms)
+        self._follow(now_ms)
+
+    def _follow(self, now_ms):
+        """Do what may follow from what server and furniture did."""
         due_ms = self.journal.next_timeout_ms()
         if due_ms is not None and due_ms <= now_ms:
             self._flush_journal(now_ms)
@@ -248,8 +276,7 @@ class Node:
 
     def _run_furniture(self, now_ms):
         self.furniture.is_locked = self._extension.is_maintenance()
-        due_ms = self.furniture.next_timeout_ms()
-        if due_ms is not None and due_ms <= now_ms:
+        if self.furniture.next_timeout_ms() <= now_ms:
             self.furniture.handle_timeout(now_ms)
 
     def _handle_events(self, now_ms):
@@ -348,6 +375,7 @@ class Node:
         self._address_check_ms = now_ms + ADDRESS_CHECK_MS
         addresses = self._board.radio.ip_addresses()
         if addresses and addresses != self._addresses:
+            self._is_quiet = False
             if self._addresses:
                 self.client.reregister(now_ms, "address")
             self._addresses = addresses
@@ -357,7 +385,7 @@ class Node:
             self._extension.is_reset_wanted = False
             self._saved.clear()
             self._saved.commit()
-            self.clock.timezone = Timezone(_timezone_rule(self._saved, self._settings))
+            self.clock.timezone = Timezone(timezone_rule(self._saved, self._settings))
             self.furniture.reset_configuration()
         if self._device.is_reboot_wanted:
             self._device.is_reboot_wanted = False
@@ -370,25 +398,3 @@ class Node:
             if save:
                 save()
             self._board.reset()
-
-
-def _timezone_rule(saved, settings):
-    """Return the rule that a server wrote, or that of the settings; UTC if neither is one."""
-    for rule in (saved.get(TIMEZONE_KEY), settings.timezone):
-        try:
-            if isinstance(rule, str):
-                return Timezone(rule).rule
-        except DecodeError:
-            pass
-    return "UTC0"
-
-
-def _furniture_class(name):
-    # Imported here, so that an image holds its own furniture only.
-    if name == "lamp":
-        from firmware.furniture.lamp import Furniture
-    elif name == "bin":
-        from firmware.furniture.bin import Furniture
-    else:
-        from firmware.furniture.parking import Furniture
-    return Furniture

@@ -67,6 +67,10 @@ class Endpoint(Client, Server):
         """Return the next event (see coap_values), or None."""
         return self._events.pop(0) if self._events else None
 
+    def has_event(self):
+        """Tell whether next_event() has one."""
+        return len(self._events) > 0
+
     def _take_events(self, now_ms):
         event = self._layer.next_event()
         while event:

@@ -118,3 +118,14 @@ class Device(LwM2MObject):
         if battery is None or resource_id not in battery.resource_ids(0):
             return None
         return battery.read(0, resource_id)
+
+
+def timezone_rule(saved, settings):
+    """Return the rule that a server wrote, or that of the settings; UTC if neither is one."""
+    for rule in (saved.get(TIMEZONE_KEY), settings.timezone):
+        try:
+            if isinstance(rule, str):
+                return Timezone(rule).rule
+        except DecodeError:
+            pass
+    return "UTC0"
