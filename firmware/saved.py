@@ -57,6 +57,11 @@ class SavedValues:
         """Return the value saved under `name`, or `default`."""
         return self._values.get(name, default)
 
+    def overlay(self, values):
+        """Put what is saved in the place of what `values` has by the same names."""
+        for name in self._values:
+            values[name] = self._values[name]
+
     def put(self, name, value):
         """Save a value; an unchanged one costs no flash."""
         if name in self._values and not self._has_failed:

@@ -11,11 +11,13 @@ KEY = "lamp"
 class Configuration:
     """Integers, booleans and maps by object and resource id.
 
-    `defaults` has one for each, under object_id << 16 | resource_id.
+    `defaults` has one for each, under object_id << 16 | resource_id, and becomes the
+    configuration's own. They hold until keep() has been called.
     """
 
     def __init__(self, store, defaults):
-        self._defaults = defaults
+        # What holds now: a lamp looks here a dozen times whenever it reads its sensors.
+        self._values = defaults
         self._saved = SavedValues(store, KEY)
 
     def keep(self, objects):
@@ -23,30 +25,32 @@ class Configuration:
         def is_right(key, value):
             owner, resource_id = objects[key >> 16], key & 0xFFFF
             limits = owner.limits.get(resource_id, (0, 0, 0))
-            if type(value) is not type(self._defaults[key]):
+            if type(value) is not type(self._values[key]):
                 return False
             check_type((owner.object_id, 0, resource_id), value)
             owner.check(0, resource_id, Decimal(value, limits[2]) if limits[2] else value)
             return True
 
         self._saved.keep(is_right)
+        self._saved.overlay(self._values)
         return self._saved.is_damaged
 
     def get(self, object_id, resource_id):
         """Return the written value, else the default."""
-        key = object_id << 16 | resource_id
-        return self._saved.get(key, self._defaults[key])
+        return self._values[object_id << 16 | resource_id]
 
     def put(self, object_id, resource_id, value):
         """Take over a written value; durable after commit()."""
+        self._values[object_id << 16 | resource_id] = value
         self._saved.put(object_id << 16 | resource_id, value)
 
     def commit(self):
         """Make what was put durable, or refuse."""
         self._saved.commit_or_refuse()
 
-    def clear(self):
-        """Return to the defaults."""
+    def clear(self, defaults):
+        """Return to the defaults, which become the configuration's own."""
+        self._values = defaults
         self._saved.clear()
         self._saved.commit()
 

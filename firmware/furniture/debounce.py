@@ -10,6 +10,10 @@ class Debounced:
         self.is_set = False
         self._count = 0
 
+    def is_idle(self):
+        """Return whether the flag is down, and no sample speaks for it."""
+        return not self.is_set and self._count == 0
+
     def update(self, is_bad, is_good):
         """Take a sample in; return whether the flag changed. Between bad and good it stays."""
         if not (is_good if self.is_set else is_bad):

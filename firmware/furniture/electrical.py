@@ -23,6 +23,8 @@ class ElectricalMonitor(ConfiguredObject):
         self._counters = counters
         self._clock = clock
         self._flags = {12: Debounced(), 15: Debounced(), 21: Debounced(), 23: Debounced()}
+        # No flag is up or about to rise.
+        self._is_idle = True
         self.reading = None
         self._level = 0
         self._read_at_ms = 0
@@ -39,12 +41,15 @@ class ElectricalMonitor(ConfiguredObject):
         if reading is None:
             return []
         power = reading.active_power_mw
+        if self._is_idle and self._is_within(reading, level):
+            return []
         changed = [21] * self._is_below(21, 20, reading.voltage_mv)
         changed += [23] * self._is_above(23, 22, reading.voltage_mv)
         if is_settled:
             changed += [15] * self._is_above(15, 13, power)
             if level == 100:
                 changed += [12] * self._is_below(12, 10, power)
+        self._is_idle = all([flag.is_idle() for flag in self._flags.values()])
         return changed
 
     def value(self, resource_id):
@@ -68,6 +73,12 @@ class ElectricalMonitor(ConfiguredObject):
     def execute(self, instance_id, resource_id, arguments):
         self._counters.energy_mwh = 0
         self._counters.save()
+
+    def _is_within(self, reading, level):
+        """Return whether a reading taken at a lamp level is within all thresholds."""
+        get, power = self.configuration.get, reading.active_power_mw
+        return (power <= get(3418, 13) and (level != 100 or power >= get(3418, 10))
+                and get(3418, 20) <= reading.voltage_mv <= get(3418, 22))
 
     def _is_below(self, flag, threshold, value):
         limit = self.configuration.get(3418, threshold)

@@ -26,6 +26,8 @@ class Failures:
         self._flags = {LAMP: Debounced(), GEAR: Debounced(), RELAY: Debounced(),
                        DAY_BURNER: Debounced()}
         self._is_cycling = False
+        # No flag is up or about to rise: what the power of a sound lamp leaves as it is.
+        self._is_idle = True
         self._was_lit = False
         self._drops = []
         self.lamp_reason = 0
@@ -42,12 +44,19 @@ class Failures:
         `dark` is that of light_level.is_dark(): what burns unbidden at night is no day burner.
         """
         self.power_mw = power_mw
+        if self._is_idle and _is_sound(power_mw, nominal_mw, permille):
+            self._was_lit = permille > 0
+            return []
         if permille == 0:
-            return self._update_off(power_mw, dark)
-        changed = self._update_lamp(power_mw, nominal_mw * permille // 1000)
-        changed += self._update_gear(power_mw, nominal_mw, permille)
-        changed += self._update(DAY_BURNER, False, True)
-        return changed + self._update_cycling(now_ms, power_mw, nominal_mw * permille // 1000)
+            changed = self._update_off(power_mw, dark)
+        else:
+            changed = self._update_lamp(power_mw, nominal_mw * permille // 1000)
+            changed += self._update_gear(power_mw, nominal_mw, permille)
+            changed += self._update(DAY_BURNER, False, True)
+            changed += self._update_cycling(now_ms, power_mw, nominal_mw * permille // 1000)
+        self._is_idle = not self._is_cycling and all(
+            [flag.is_idle() for flag in self._flags.values()])
+        return changed
 
     def _update(self, flag, is_bad, is_good):
         return [flag] if self._flags[flag].update(is_bad, is_good) else []
@@ -94,3 +103,12 @@ class Failures:
         self._is_cycling = (len(drops) == DROPS_MAX and drops[-1] - drops[0] <= CYCLING_MS
                             and now_ms - drops[-1] <= CYCLING_MS)
         return [] if self._is_cycling == was_cycling else [CYCLING]
+
+
+def _is_sound(power_mw, nominal_mw, permille):
+    """Return whether this power speaks for no failure, at whatever time of the day."""
+    if permille == 0:
+        return power_mw <= STANDBY_MW
+    full_share = 13 if permille > 500 else 9
+    return (power_mw * 2 >= nominal_mw * permille // 1000
+            and power_mw * 10 <= nominal_mw * full_share)

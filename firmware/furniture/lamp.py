@@ -33,11 +33,11 @@ CONTROL_TYPE_OTHER = 13
 
 _HOUR_MS = 3600000
 _LAMP, _MONITOR, _PHOTOCELL = 3416 << 16, 3418 << 16, 3419 << 16
-# The paths of each periodic report, where they are there, and of what is reported when it changes.
+# The paths of each periodic report, where they are there, and of what is reported when it changes:
+# level, override, silent control gear, invalid schedule.
 _PERIODIC = ((3416, 0, 3), (3416, 0, 2), (3416, 0, 15), (3418, 0, 1), (3418, 0, 2), (3418, 0, 4),
              (3418, 0, 5), (3418, 0, 6), (3301, 0, 5700), (3302, 0, 5501))
-_LEVEL_PATH = (3416, 0, 3)
-_ON_CHANGE = (_LEVEL_PATH, (3416, 0, 54), (3416, 0, 12), (3416, 0, 14))
+_ON_CHANGE = ((3416, 0, 3), (3416, 0, 54), (3416, 0, 12), (3416, 0, 14))
 _REASONS = {failures.LAMP: 6, failures.GEAR: 8}
 
 
@@ -103,11 +103,13 @@ class Furniture:
         self._schedule_from_s = self._schedule_level = self._timezone = None
         self._sun_minute = self._is_sun_up = None
         self._dark = None
+        # What the level in action was decided by, None where it is to be decided anew.
+        self._weighed = None
         self._target = None
         self._settled_permille = None
         self._lit_at_ms = None
         # Flags are known to be down until they are said to be up; of the level nothing is known.
-        self._reported = {_LEVEL_PATH: None}
+        self._reported = (None, False, False, False)
         # The electrical default, until something else is decided.
         self.level = light_level.FULL
 
@@ -137,17 +139,22 @@ class Furniture:
         """Return the uptime at which handle_timeout() is to be called next."""
         if self._is_due or self._clock_set_ms != self.clock.set_at_ms:
             return self.clock.now_ms
-        times = [self._sample_at_ms, self._report_at_ms, self.fader.next_ms,
-                 self.override.next_ms()]
-        if self._motion:
-            times.append(self._motion_at_ms)
+        due_ms = self._sample_at_ms
+        if self._report_at_ms < due_ms:
+            due_ms = self._report_at_ms
+        if self._motion and self._motion_at_ms < due_ms:
+            due_ms = self._motion_at_ms
         if self._schedule_from_s is not None:
-            times.append(self.clock.to_uptime_ms(self.schedule.until_s))
-        return min([time for time in times if time is not None])
+            due_ms = min(due_ms, self.clock.to_uptime_ms(self.schedule.until_s))
+        for next_ms in (self.fader.next_ms, self.override.next_ms()):
+            if next_ms is not None and next_ms < due_ms:
+                due_ms = next_ms
+        return due_ms
 
     def reset_configuration(self):
         """Forget what servers wrote: configuration, programs and override."""
-        self.configuration.clear()
+        self.configuration.clear(
+            _defaults(self._settings.furniture_values("lamp"), self._board.dimmer))
         for table in self._programs:
             table.clear()
         self.override.clear()
@@ -182,7 +189,7 @@ class Furniture:
 
     def _changed(self):
         self._is_due = True
-        self._schedule_from_s = None
+        self._schedule_from_s = self._weighed = None
 
     def _begin(self, now_ms):
         is_power_up = self._board.reset_cause == "power"
@@ -232,17 +239,25 @@ class Furniture:
 
     def _decide(self, now_ms):
         unix_s = self.clock.unix_s()
-        sun_up = self._sun_up(unix_s)
         photocell_dark = self._photocell.is_dark if self._photocell else None
+        # Where the sun stands is worked out where it decides: that takes a while.
+        is_sun_asked = self._is_switched or photocell_dark is None
+        sun_up = self._sun_up(unix_s) if is_sun_asked else None
         self._dark = light_level.is_dark(self._is_switched, photocell_dark, sun_up)
         override = self.override.current_level()
-        level = light_level.decide(
-            self._held_level(now_ms), override, self._scheduled_level(unix_s), self._dark,
-            self._motion.boost(now_ms) if self._motion else None,
-            self.configuration.get(3416, 4), self._is_switched and sun_up is True)
+        grounds = (self._held_level(now_ms), override, self._scheduled_level(unix_s), self._dark,
+                   self._motion.boost(now_ms) if self._motion else None,
+                   self._is_switched and sun_up is True, self._full_permille())
+        if grounds != self._weighed:
+            self._weighed = grounds
+            self._set_level(now_ms, *grounds)
+
+    def _set_level(self, now_ms, held, override, schedule, dark, boost, is_sun_ignored, full):
+        level = light_level.decide(held, override, schedule, dark, boost,
+                                   self.configuration.get(3416, 4), is_sun_ignored)
         minimum = self.configuration.get(3416, 37)
         self.level = max(level, minimum) if level else 0
-        permille = self._permille(self.level, minimum)
+        permille = max(self.level * full // 100, minimum * 10) if self.level else 0
         if permille != self._target:
             self._target = permille
             fade_ms = self.configuration.get(3416, 49 if override is None else 52)
@@ -284,9 +299,6 @@ class Furniture:
             permille = permille * (CLO_START_PERMILLE + gained) // 1000
         return permille
 
-    def _permille(self, level, minimum):
-        return max(level * self._full_permille() // 100, minimum * 10) if level else 0
-
     def _count_switching(self, now_ms):
         is_on = self.fader.permille > 0
         if is_on == self.counters.was_on:
@@ -299,14 +311,15 @@ class Furniture:
         self.counters.save()
 
     def _report_changes(self):
-        for path in _ON_CHANGE:
-            # A level on its way is no news.
-            if path == _LEVEL_PATH and self.fader.is_fading():
-                continue
-            value = self._by_id[3416].value(path[2])
-            if value != self._reported.get(path, False):
-                self._report_path(path)
-            self._reported[path] = value
+        before = self._reported
+        # A level on its way is no news.
+        level = before[0] if self.fader.is_fading() else self.measured_level()
+        self._reported = now = (level, self.override.current_level() is not None,
+                                self.fader.is_silent, self.schedule.is_invalid)
+        if now != before:
+            for index in range(len(_ON_CHANGE)):
+                if now[index] != before[index]:
+                    self._report_path(_ON_CHANGE[index])
 
     def _report_path(self, path):
         lwm2m_object = self._by_id.get(path[0])
