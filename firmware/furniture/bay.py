@@ -60,21 +60,21 @@ class Bay:
         """Read the loop; return True if the occupancy changed."""
         detector = self.detector
         was_occupied, since_ms = detector.is_occupied, detector.changed_ms
-        self._count_day(now_ms)
+        if was_occupied:
+            self._daily_ms += now_ms - self._counted_ms
+        self._counted_ms = now_ms
+        if now_ms >= self._day_check_ms:
+            self._check_day(now_ms)
         is_changed = detector.update(self._loop.read_hz(), now_ms)
         if is_changed and was_occupied:
             self._last_stay_ms = detector.changed_ms - since_ms
-        is_long = self._overstay_ms is not None and self.duration_ms(now_ms) >= self._overstay_ms
-        self.is_forbidden = bool(detector.is_occupied) and is_long
+        if self._overstay_ms is not None:
+            is_long = self.duration_ms(now_ms) >= self._overstay_ms
+            self.is_forbidden = bool(detector.is_occupied) and is_long
         return is_changed
 
-    def _count_day(self, now_ms):
-        """Add to the local day what was occupied since the last reading; a new day begins at 0."""
-        if self.detector.is_occupied:
-            self._daily_ms += now_ms - self._counted_ms
-        self._counted_ms = now_ms
-        if now_ms < self._day_check_ms:
-            return
+    def _check_day(self, now_ms):
+        """Let a new local day begin at 0, or at what this stay has taken of it."""
         self._day_check_ms = now_ms + DAY_CHECK_MS
         unix_s = self._clock.unix_s()
         if unix_s is None:
@@ -95,18 +95,14 @@ class Bay:
         """Return how long the bay was occupied on this local day."""
         return self._daily_ms + (now_ms - self._counted_ms if self.detector.is_occupied else 0)
 
-    def is_trusted(self, quality=None):
-        """Tell whether a reading of this quality, by default the present one, counts."""
-        return (self.detector.quality if quality is None else quality) >= SUSPICIOUS
+    def is_trusted(self):
+        """Tell whether the present reading counts."""
+        return self.detector.quality >= SUSPICIOUS
 
     def status(self):
         """Return the loop's status as object 42801 numbers it."""
         detector = self.detector
-        if detector.fault is not None:
-            return NO_OSCILLATION if detector.fault == SILENT else OUT_OF_RANGE
-        if detector.is_occupied is None:
-            return CALIBRATING
-        return UNSTABLE if not self.is_trusted() else WORKING
+        return status_of(detector.fault, detector.is_occupied, detector.quality)
 
     def recalibrate(self, now_ms):
         """Take the bay as empty now; return False without a sound loop."""
@@ -127,19 +123,20 @@ class Bay:
     def save(self, now_ms, is_changed):
         """Write the day's count at a transition, the baseline when it is new or moved."""
         detector = self.detector
+        is_recent = self._saved_ms is not None and now_ms - self._saved_ms < SAVE_INTERVAL_MS
+        if is_recent and not is_changed:
+            return
         if is_changed:
             self._put("day", self._day)
             self._put("daily_ms", self._daily_ms)
         if detector.is_learned and detector.baseline_mhz is not None:
             if self._saved_mhz is None:
                 self._save_new_baseline(now_ms)
-            elif detector.is_occupied is False and self._has_moved(now_ms):
+            elif detector.is_occupied is False and not is_recent and self._has_moved():
                 self._save_baseline(now_ms)
         self._saved.commit()
 
-    def _has_moved(self, now_ms):
-        if self._saved_ms is not None and now_ms - self._saved_ms < SAVE_INTERVAL_MS:
-            return False
+    def _has_moved(self):
         return abs(shift_ppm(self.detector.baseline_mhz, self._saved_mhz)) >= SAVE_SHIFT_PPM
 
     def _save_baseline(self, now_ms):
@@ -150,6 +147,15 @@ class Bay:
     def _save_new_baseline(self, now_ms):
         self._save_baseline(now_ms)
         self._put("calibrated_s", self._clock.to_unix_s(now_ms))
+
+
+def status_of(fault, is_occupied, quality):
+    """Return the status of a loop whose detector says this."""
+    if fault is not None:
+        return NO_OSCILLATION if fault == SILENT else OUT_OF_RANGE
+    if is_occupied is None:
+        return CALIBRATING
+    return UNSTABLE if quality < SUSPICIOUS else WORKING
 
 
 def is_bay_state(name, value):

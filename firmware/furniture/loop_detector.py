@@ -102,7 +102,8 @@ class LoopDetector:
         passed_ms = min(now_ms - self._last_ms, STEP_MS_MAX) if self._last_ms is not None else 0
         self._last_ms = now_ms
         self.frequency_hz = frequency_hz
-        if not self._passes_self_test(frequency_hz):
+        is_sound = frequency_hz and FREQUENCY_MIN_HZ <= frequency_hz <= FREQUENCY_MAX_HZ
+        if (self._faults or not is_sound) and not self._passes_self_test(frequency_hz):
             return False
         frequency_mhz = self._smoothed_mhz(frequency_hz)
         if self._settling:
@@ -110,10 +111,15 @@ class LoopDetector:
             return False
         if self.baseline_mhz is None:
             self.baseline_mhz = frequency_mhz
-        self.shift_ppm = shift_ppm(frequency_mhz, self.baseline_mhz)
-        if abs(self.shift_ppm) > SHIFT_PPM_MAX:
+        self.shift_ppm = shift = shift_ppm(frequency_mhz, self.baseline_mhz)
+        if abs(shift) > SHIFT_PPM_MAX:
             return self._forget(now_ms)
-        is_changed = self._judge(frequency_mhz, now_ms)
+        if self.is_occupied is False and shift < self.threshold_ppm:
+            # Most of the time: free, and nothing speaks against it.
+            self._pending = None
+            is_changed = False
+        else:
+            is_changed = self._judge(frequency_mhz, now_ms)
         if self._pending is None and not is_changed:
             self._follow(frequency_mhz, passed_ms, now_ms)
         self._grade()
@@ -155,7 +161,8 @@ class LoopDetector:
         """Return the median of the last three readings: a single disturbance has no say."""
         recent = self._recent
         if recent:
-            step = abs(shift_ppm(frequency_hz * 1000, recent[-1] * 1000))
+            # As shift_ppm() of the two in 1/1000 Hz.
+            step = abs((frequency_hz - recent[-1]) * 1000000 // recent[-1])
             if step < self.threshold_ppm // 2:
                 self._noise += step - self._noise // NOISE_SHARE
         recent.append(frequency_hz)
@@ -244,9 +251,10 @@ class LoopDetector:
             self._follow_car(passed_ms, now_ms)
             return
         difference = frequency_mhz - self.baseline_mhz
-        if self.is_learned and self.shift_ppm < -self.release_ppm // 4:
+        release = self.release_ppm
+        if self.is_learned and self.shift_ppm < -release // 4:
             self.baseline_mhz -= -difference * passed_ms // FOLLOW_DOWN_MS
-        elif abs(self.shift_ppm) <= self.release_ppm // 2:
+        elif abs(self.shift_ppm) <= release // 2:
             limit = self.baseline_mhz // 1000 * FOLLOW_PPM_PER_S_MAX * passed_ms // 1000000
             step = min(abs(difference) * passed_ms // FOLLOW_MS, limit)
             self.baseline_mhz += step if difference > 0 else -step
@@ -260,21 +268,23 @@ class LoopDetector:
 
     def _grade(self):
         self.fault = None
-        noise = self.noise_ppm
-        self.quality_level = 100 - min(100, noise * 100 // max(self.hysteresis_ppm, 1))
+        noise, hysteresis = self._noise // NOISE_SHARE, self.hysteresis_ppm
+        self.quality_level = 100 - min(100, noise * 100 // max(hysteresis, 1))
         if self.is_occupied is None:
             self.quality = PROBABLY_REJECTED
             self.quality_level = 0
-        elif noise * 2 >= self.hysteresis_ppm:
+        elif noise * 2 >= hysteresis:
             self.quality = PROBABLY_REJECTED
-        elif self._is_presumed or noise * 4 >= self.hysteresis_ppm or self._is_between():
+        elif self._is_presumed or noise * 4 >= hysteresis or self._is_between():
             self.quality = SUSPICIOUS
         else:
             self.quality = ACCEPTED
 
     def _is_between(self):
-        low, high = self.release_ppm // 2, self.threshold_ppm
-        return not self.is_occupied and (self.shift_ppm < -low or low < self.shift_ppm < high)
+        if self.is_occupied:
+            return False
+        low, shift = self.release_ppm // 2, self.shift_ppm
+        return shift < -low or low < shift < self.threshold_ppm
 
 
 def shift_ppm(frequency_mhz, baseline_mhz):

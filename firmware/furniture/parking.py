@@ -6,8 +6,9 @@ reported at once with the time of the transition, all bays once an hour.
 """
 
 from firmware.furniture.battery_role import PATH_OF_THRESHOLD, BatteryRole
-from firmware.furniture.bay import Bay, is_bay_state
+from firmware.furniture.bay import Bay, is_bay_state, status_of
 from firmware.furniture.furniture_object import FurnitureObject, check_range, check_text
+from firmware.furniture.quality import SUSPICIOUS
 from firmware.lwm2m_object import Refused
 from firmware.saved import SavedValues, is_integer
 from protocol import data_types, object_table
@@ -37,6 +38,9 @@ _PARKING_RESOURCES = (
 _CALIBRATION_RESOURCES = (
     BASELINE, THRESHOLD, HYSTERESIS, DWELL, CALIBRATION_QUALITY, SHIFT, STATUS, CALIBRATED,
 )
+
+# What is told of a bay when its occupancy changes, and once an hour.
+_TOLD = (OCCUPANCY, DURATION, DAILY_DURATION, QUALITY, QUALITY_LEVEL)
 
 
 class Furniture:
@@ -91,12 +95,17 @@ class Furniture:
         return path[0] == PARKING or path[2] in DETECTOR_SETTINGS and is_integer(value)
 
     def _configure(self):
-        """Give each detector what servers wrote for its bay, and the settings for the rest."""
+        """Give each detector what servers wrote for its bay, and the settings for the rest.
+
+        The loops are read four times in the shortest dwell time, as far as that is sensible.
+        """
         for bay in self._bays:
             for resource_id in DETECTOR_SETTINGS:
                 name = DETECTOR_SETTINGS[resource_id]
                 value = self._saved.get(_name(bay.number, resource_id), self._values[name])
                 setattr(bay.detector, name, value)
+        dwell_ms = min([bay.detector.dwell_ms for bay in self._bays])
+        self._interval_ms = min(max(dwell_ms // 4, READ_INTERVAL_MS_MIN), READ_INTERVAL_MS_MAX)
 
     def reset_configuration(self):
         """Forget what servers wrote; the settings hold again, and the measured baselines."""
@@ -114,7 +123,7 @@ class Furniture:
         """Read all loops if it is time; tell what changed at once, and everything every hour."""
         if now_ms < self._read_ms:
             return
-        self._read_ms = now_ms + self._read_interval_ms()
+        self._read_ms = now_ms + self._interval_ms
         for bay in self._bays:
             self._read(bay, now_ms)
         if self._role is not None and now_ms >= self._battery_ms:
@@ -122,27 +131,26 @@ class Furniture:
             self._role.measure(now_ms)
         if self._report_ms is None:
             # The first heartbeat once the loops have settled.
-            self._report_ms = now_ms + self._bays[0].settling_ms(self._read_interval_ms())
+            self._report_ms = now_ms + self._bays[0].settling_ms(self._interval_ms)
         if now_ms >= self._report_ms:
             self._report_ms = now_ms + self._report_interval_ms
             self._report_all(now_ms)
 
-    def _read_interval_ms(self):
-        dwell_ms = min([bay.detector.dwell_ms for bay in self._bays])
-        return min(max(dwell_ms // 4, READ_INTERVAL_MS_MIN), READ_INTERVAL_MS_MAX)
-
     def _read(self, bay, now_ms):
-        quality, status, forbidden = bay.detector.quality, bay.status(), bay.is_forbidden
+        detector, was_forbidden = bay.detector, bay.is_forbidden
+        fault, occupied, quality = detector.fault, detector.is_occupied, detector.quality
         is_changed = bay.read(now_ms)
-        at_ms = bay.detector.changed_ms if is_changed else now_ms
-        if is_changed and bay.detector.is_occupied is not None:
-            self._tell(bay, (OCCUPANCY, DURATION, DAILY_DURATION, QUALITY, QUALITY_LEVEL), at_ms)
-        elif bay.detector.quality != quality and bay.is_trusted(quality) != bay.is_trusted():
-            self._tell(bay, (QUALITY, QUALITY_LEVEL), now_ms)
-        if bay.is_forbidden != forbidden:
-            self._tell(bay, (FORBIDDEN,), now_ms)
-        if bay.status() != status:
-            self._report((CALIBRATION, bay.number, STATUS), bay.status(), now_ms)
+        if (is_changed or bay.is_forbidden != was_forbidden or detector.quality != quality
+                or detector.fault != fault):
+            at_ms = detector.changed_ms if is_changed else now_ms
+            if is_changed and detector.is_occupied is not None:
+                self._tell(bay, _TOLD, at_ms)
+            elif bay.is_trusted() != (quality >= SUSPICIOUS):
+                self._tell(bay, (QUALITY, QUALITY_LEVEL), now_ms)
+            if bay.is_forbidden != was_forbidden:
+                self._tell(bay, (FORBIDDEN,), now_ms)
+            if bay.status() != status_of(fault, occupied, quality):
+                self._report((CALIBRATION, bay.number, STATUS), bay.status(), now_ms)
         bay.save(now_ms, is_changed)
 
     def _tell(self, bay, resource_ids, at_ms):
@@ -152,7 +160,7 @@ class Furniture:
 
     def _report_all(self, now_ms):
         for bay in self._bays:
-            self._tell(bay, (OCCUPANCY, DURATION, DAILY_DURATION, QUALITY, QUALITY_LEVEL), now_ms)
+            self._tell(bay, _TOLD, now_ms)
             if bay.detector.frequency_hz is not None:
                 self._report((FREQUENCY, bay.number, VALUE), bay.detector.frequency_hz, now_ms)
         if self._role is not None:
