@@ -15,10 +15,11 @@ from simulator.report.street import Street
 METRES_PER_DEGREE = 111_320
 EDGE_M = 30
 WIDTH_MIN_M = 400
+RATIO_MAX = 8
 # Of more nodes, each is a dot without a name of its own.
 NAMED_MAX = 3000
 LABELS_MAX = 12
-STREET_LABELS_MAX = 60
+STREET_LABELS_MAX = 30
 _ALONE_M = 25
 
 HELD_UP = 3
@@ -101,11 +102,15 @@ def _picture(street: Street, points: list[Point], moment_us: int) -> Html:
     radius = _radius(points)
     # A few nodes alone are not drawn as if they filled a street.
     aside = max(0.0, (WIDTH_MIN_M - width) / 2) + EDGE_M
-    box = (f"{-aside:.0f} {-EDGE_M - radius:.0f} {width + 2 * aside:.0f} "
-           f"{height + 2 * EDGE_M + 2 * radius:.0f}")
+    # Nor is a long street a hair.
+    above = max(0.0, ((width + 2 * aside) / RATIO_MAX - height) / 2, EDGE_M + radius)
+    box = f"{-aside:.0f} {-above:.0f} {width + 2 * aside:.0f} {height + 2 * above:.0f}"
     nodes = (_nodes(street, points, moment_us, radius) if len(points) <= NAMED_MAX
-             else _dots(street, points, moment_us, radius))
-    return tag("svg", _streets(street, points, radius), nodes, _rings(street, points, radius),
+             else _dots(street, points, moment_us))
+    # What is to be read or found is so large on the page, whatever the street's length.
+    mark = max(radius, (width + 2 * aside) / 130)
+    return tag("svg", _streets(street, points, radius, mark), nodes,
+               _rings(street, points, radius, mark),
                viewBox=box, class_="map", role="img",
                aria_label="Map of the nodes; the table of nodes says the same in words")
 
@@ -116,7 +121,7 @@ def _radius(points: list[Point]) -> float:
     return max(1.5, min(8.0, 0.36 * statistics.median(apart))) if apart else 8.0
 
 
-def _streets(street: Street, points: list[Point], radius: float) -> Html:
+def _streets(street: Street, points: list[Point], radius: float, mark: float) -> Html:
     ends: dict[str, list[Point]] = {}
     for node, point in zip(street.record.nodes, points):
         ends.setdefault(node.facts.street, []).append(point)
@@ -128,7 +133,7 @@ def _streets(street: Street, points: list[Point], radius: float) -> Html:
         if name and len(ends) <= STREET_LABELS_MAX:
             top = min(y for x, y in stands if x <= x1 + 12 * radius)
             labels.append(tag("text", name, x=f"{x1:.0f}", y=f"{top - 1.8 * radius:.0f}",
-                              font_size=f"{1.5 * radius:.1f}"))
+                              font_size=f"{1.5 * mark:.1f}"))
     return Html.of(tag("g", *lines, class_="streets"), tag("g", *labels, class_="names"))
 
 
@@ -165,24 +170,23 @@ def _title(street: Street, node: NodeRecord) -> str:
     return "\n".join(parts)
 
 
-def _dots(street: Street, points: list[Point], moment_us: int, radius: float) -> Html:
+def _dots(street: Street, points: list[Point], moment_us: int) -> Html:
     """Return one path for each state: a whole city in few bytes."""
     by_state: defaultdict[int, list[str]] = defaultdict(list)
     for node, (x, y) in zip(street.record.nodes, points):
         by_state[state_at(node, moment_us)].append(f"M{x:.0f} {y:.0f}h0")
-    return joined([tag("path", d="".join(moves), class_="dots " + css_class(state),
-                       stroke_width=f"{2 * radius:.0f}")
+    return joined([tag("path", d="".join(moves), class_="dots " + css_class(state))
                    for state, moves in sorted(by_state.items())])
 
 
-def _rings(street: Street, points: list[Point], radius: float) -> Html:
+def _rings(street: Street, points: list[Point], radius: float, mark: float) -> Html:
     """Return a ring and the name of each node that a failure names, a mark for lost readings."""
     rings, labels = [], []
     for node, (x, y) in zip(street.record.nodes, points):
         if node.facts.endpoint in street.failures:
-            rings.append(_ring(x, y, 2.1 * radius, 0.45 * radius))
-            labels.append(tag("text", node.facts.name, x=f"{x:.1f}", y=f"{y + 3.9 * radius:.1f}",
-                              font_size=f"{1.7 * radius:.1f}", text_anchor="middle"))
+            rings.append(_ring(x, y, 2.1 * mark, 0.45 * mark))
+            labels.append(tag("text", node.facts.name, x=f"{x:.1f}", y=f"{y + 3.9 * mark:.1f}",
+                              font_size=f"{1.7 * mark:.1f}", text_anchor="middle"))
         elif node.missing:
             rings.append(_ring(x, y, 1.5 * radius, 0.2 * radius))
     return tag("g", *rings, *labels[:LABELS_MAX], class_="rings")

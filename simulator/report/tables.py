@@ -2,7 +2,7 @@
 
 import shlex
 
-from simulator.record import CheckRecord, FailureRecord, NodeRecord, Record
+from simulator.record import CheckRecord, CommandRecord, FailureRecord, NodeRecord, Record
 from simulator.report import words
 from simulator.report.html import Html, tag
 from simulator.report.moments import length
@@ -144,9 +144,16 @@ def commands(street: Street) -> Html | None:
     if record.commands_not_done:
         rows = [(street.moments.clock(each.given_us), street.name(each.endpoint),
                  f"{each.operation} {words.resource(each.path)}", each.outcome, each.detail)
-                for each in record.commands_not_done[:COMMANDS_MAX]]
+                for each in _worst_first(record.commands_not_done)[:COMMANDS_MAX]]
         parts.append(table(("given", "node", "what", "outcome", "why"), rows))
     return Html.of(*parts)
+
+
+def _worst_first(commands: tuple[CommandRecord, ...]) -> list[CommandRecord]:
+    """Return what nobody knows the end of before what somebody refused."""
+    order = ("unanswered", "unknown", "failed", "expired")
+    return sorted(commands, key=lambda each: order.index(each.outcome) if each.outcome in order
+                  else len(order))
 
 
 def making(record: Record) -> Html:
