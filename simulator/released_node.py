@@ -35,17 +35,17 @@ class ReleaseMissing(Exception):
     """A release is not kept here; the text says which there are."""
 
 
-def versions(names: tuple[str, ...]) -> tuple[str, ...]:
+def versions(names: tuple[str, ...], folder: Path = FOLDER) -> tuple[str, ...]:
     """Return the releases that `names` stand for, "every" spelt out.
 
-    Raises ReleaseMissing.
+    Raises ReleaseMissing, also for "every" of none.
     """
-    kept = sorted(folder.name for folder in FOLDER.glob("*") if folder.is_dir())
+    kept = sorted(each.name for each in folder.glob("*") if each.is_dir())
     found: list[str] = []
     for name in names:
-        if name not in (TODAY, EVERY, *kept):
-            known = ", ".join(kept) or "none: a checkout of Faubourg has them"
-            raise ReleaseMissing(f"release {name} is not kept here; there are {known}")
+        if name not in (TODAY, *kept) and (name != EVERY or not kept):
+            known = ", ".join(kept) or "none (a checkout of Faubourg has them)"
+            raise ReleaseMissing(f'release "{name}" is not kept here; there are {known}')
         found += kept if name == EVERY else [name]
     return tuple(found)
 

@@ -47,8 +47,13 @@ def test_a_release_is_loaded_from_its_wheel_and_not_from_here():
 def test_every_release_that_is_kept_is_found():
     kept = sorted(folder.name for folder in RELEASES.iterdir() if folder.is_dir())
     assert released_node.versions(("every", "today")) == (*kept, "today")
-    with pytest.raises(ReleaseMissing, match="release 0.0.9 is not kept here; there are 0.1.0"):
+    with pytest.raises(ReleaseMissing, match='release "0.0.9" is not kept here; there are 0.1.0'):
         released_node.versions(("0.0.9",))
+
+
+def test_every_release_of_none_is_refused_and_not_taken_for_todays(tmp_path):
+    with pytest.raises(ReleaseMissing, match='release "every" is not kept here; there are none'):
+        released_node.versions(("every", "today"), tmp_path)
 
 
 def test_nodes_of_every_release_share_a_street_with_todays():

@@ -81,7 +81,7 @@ ORDER = "[[command]]\nnode = 'lamp 1'\n"
     ("[world]\nweather = 'wet'\n", 'world.weather = "wet": allowed is "'),
     ("[world]\narrivals = -1\n", "world.arrivals = -1: allowed is a number from 0 to 100"),
     ("[fleet]\nlamps = 0\nbins = 0\nparking = 0\n", "fleet.lamps = 0"),
-    ("[fleet]\nreleases = ['0.0.9']\n", "fleet.releases = ['0.0.9']: release 0.0.9 is not kept"),
+    ("[fleet]\nreleases = ['0.0.9']\n", "fleet.releases = ['0.0.9']: release "),
     ("[fleet]\nreleases = []\n", "fleet.releases = []: allowed are one or more"),
     ("[fleet.lamp]\nfade_s = 1\n", "fleet.lamp = {'fade_s': 1}: fade_s is not a setting"),
     ("[fleet.bay]\ndwell_ms = -1\n", "dwell_ms must be an integer"),
