@@ -108,12 +108,13 @@ def _name(draws: random.Random) -> Wish:
     return "write", "/3410/0/3", f"quay {draws.randrange(1000)}"
 
 
-# What a city asks for, and how often of each: some of it is refused by the node, as in the field.
+# What a city asks for, and how often of each. Some of it is refused, as in the field: by the
+# gateway, as what no city may do, or by the node, as what can only be read.
 # A loop is not calibrated at random: that is for who sees the bay empty (docs/parking.md).
 EVERYBODY: dict[Draw, int] = {
     _name: 1,
     _execute("/1/0/8"): 1,  # register again
-    _write("/3410/0/14", 0, 9): 1,  # the uptime: may be read only
+    _execute("/3/0/4"): 1,  # a reboot: not by this uplink
 }
 WISHES: dict[str, tuple[list[Draw], list[int]]] = {
     furniture: (list(wishes), list(wishes.values()))
@@ -122,11 +123,13 @@ WISHES: dict[str, tuple[list[Draw], list[int]]] = {
             _dim: 12,
             (lambda draws: ("resume", "", None)): 4,
             _write("/3416/0/4", 60, 100, 5): 2,  # default dimming level
+            _write("/3416/0/3", 0, 100): 1,  # the level that there is: read only
             _write("/3416/0/53", 1800, 7200, 600): 1,  # an override's default duration
         },
         "bin": EVERYBODY | {
             _write("/3435/0/4", 70, 95): 4,  # full from here on
             _write("/3435/0/6", 5, 20): 2,  # empty from here on
+            _write("/3435/0/2", 0, 100): 1,  # the filling: read only
             _execute("/3435/0/9"): 1,  # the average filling speed begins anew
         },
         "parking": EVERYBODY | {

@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+from gateway.command_rights import APPLICATION_PATHS
 from simulator.scenario_tables import Scenario
 
 BROKER_URL = "mqtt://city:1883"
 UPLINK = "city"
+# What this city may do besides: name nodes, calibrate loops, have nodes register again.
+OTHER_PATHS = ("/3410/0/3", "/42801", "/1/0/8")
 
 
 def gateway_id(number: int) -> str:
@@ -24,7 +27,8 @@ def settings_text(scenario: Scenario, number: int, listen: str = "127.0.0.1:5683
                     "security": scenario.fleet.security, "time": "ntp"},
         # As in the field: no two gateways of a city give a node the same id.
         "keys": {"id_prefix": f"{number:04x}"},
-        "uplink": {UPLINK: {"type": "mqtt", "url": BROKER_URL, "ack": scenario.back_end.ack}},
+        "uplink": {UPLINK: {"type": "mqtt", "url": BROKER_URL, "ack": scenario.back_end.ack,
+                            "commands": {"paths": [*APPLICATION_PATHS, *OTHER_PATHS]}}},
     }
     return "\n".join(_table(_merged(document, scenario.gateway), ())) + "\n"
 
