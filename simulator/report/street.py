@@ -1,6 +1,7 @@
 """The nodes of a run as its report names them, and what was wrong around a moment."""
 
 import re
+import statistics
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from simulator.world import sun
 
 # What ended so long before a moment may still be its reason.
 AFTERMATH_US = 1800 * 1_000_000
+# Shorter times without registration, or without a reading, are no trouble.
+OUT_OF_TOUCH_S, SILENCE_S = 600, 3600
 _ENDPOINT = re.compile(r"urn:dev:mac:[0-9a-f]{16}")
 # A node that got new keys registers anew under them.
 _ROUTINE = frozenset(("keys",))
@@ -45,6 +48,7 @@ class Street:
                 self.failures[node.facts.endpoint].append(check.name)
         self.troubles = self._troubles()
         self.suns = sun_changes(record)
+        self._usual_silence_s = self._silences()
 
     @property
     def drain_us(self) -> int:
@@ -94,6 +98,28 @@ class Street:
                 and self.node(target) is None:
             target = f"every node of {target}"
         return words.fault(fault.kind, target, fault.amount)
+
+    def is_silent(self, node: NodeRecord) -> bool:
+        """Return whether the city heard nothing of a node for much longer than of its like."""
+        if node.silence is None:
+            return False
+        usual_s = self._usual_silence_s[node.facts.furniture]
+        return node.silence.length_s > max(SILENCE_S, 2 * usual_s)
+
+    def is_troubled(self, node: NodeRecord) -> bool:
+        """Return whether anything happened to a node that is worth a line."""
+        resets = sum(node.boots.values()) - node.boots.get("power", 0)
+        long_out = node.out_of_touch is not None and node.out_of_touch.length_s > OUT_OF_TOUCH_S
+        lost = node.lost.keys() - _ROUTINE
+        return bool(resets or long_out or node.missing or node.dropped or lost
+                    or node.registered_us is None or self.is_silent(node)
+                    or node.facts.endpoint in self.failures)
+
+    def _silences(self) -> dict[str, float]:
+        lengths: defaultdict[str, list[float]] = defaultdict(list)
+        for node in self.record.nodes:
+            lengths[node.facts.furniture].append(node.silence.length_s if node.silence else 0.0)
+        return {furniture: statistics.median(each) for furniture, each in lengths.items()}
 
     def _troubles(self) -> list[Trouble]:
         faults = [Trouble(each.begin_us, each.end_us, self.statement(each),
@@ -154,12 +180,3 @@ def sun_changes(record: Record) -> list[tuple[int, bool]]:
                 if 0 <= time_us <= record.end_us:
                     changes.append((time_us, is_rise))
     return sorted(changes)
-
-
-def in_trouble(node: NodeRecord) -> bool:
-    """Return whether anything happened to a node that is worth a line."""
-    resets = sum(node.boots.values()) - node.boots.get("power", 0)
-    long_out = node.out_of_touch is not None and node.out_of_touch.length_s > 600
-    lost = node.lost.keys() - _ROUTINE
-    return bool(resets or long_out or node.missing or node.dropped or lost
-                or node.registered_us is None)

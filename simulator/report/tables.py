@@ -6,10 +6,12 @@ from simulator.record import CheckRecord, CommandRecord, FailureRecord, NodeReco
 from simulator.report import words
 from simulator.report.html import Html, tag
 from simulator.report.moments import length
-from simulator.report.street import Street, in_trouble
+from simulator.report.street import Street
 
 NODES_MAX = 60
 COMMANDS_MAX = 20
+# So often anybody may have to ask again.
+REFUSED_MAX = 3
 
 
 def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Html:
@@ -91,8 +93,7 @@ def furniture(record: Record) -> Html:
 
 def nodes(street: Street) -> Html:
     """Return the nodes that something happened to, the worst first."""
-    troubled = [node for node in street.record.nodes
-                if in_trouble(node) or node.facts.endpoint in street.failures]
+    troubled = [node for node in street.record.nodes if street.is_troubled(node)]
     if not troubled:
         return tag("p", "No node had trouble.")
     troubled.sort(key=lambda node: _severity(street, node))
@@ -123,6 +124,11 @@ def _troubles(street: Street, node: NodeRecord) -> list[str]:
     out = node.out_of_touch
     if out is not None and out.length_s > 60:
         said.append(f"not registered for {length(out.length_s)} ({street.moments.between(out)})")
+    if street.is_silent(node):
+        said.append(f"nothing of it reached the city for {length(node.silence.length_s)} "
+                    f"({street.moments.between(node.silence)})")
+    if node.refused > REFUSED_MAX:
+        said.append(f"{words.count(node.refused, 'registration')} refused or not answered")
     if node.lost:
         reasons = words.listed([f"{reason} {number}×" for reason, number
                                 in sorted(node.lost.items())])

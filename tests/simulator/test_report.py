@@ -252,3 +252,12 @@ def test_short_outage_is_told_to_the_second(good_night):
     spans = (Span(0, 20_000_000), Span(0, 1_200_000_000), Span(7_000_000, 7_000_000))
     assert [moments.between(span) for span in spans] == [
         "17:20:00 to 17:20:20", "17:20 to 17:40", "17:20:07"]
+
+
+def test_node_that_was_silent_for_longer_than_its_like_has_trouble(good_night):
+    silent, *others = (replace(node, silence=Span(0, 900_000_000)) for node in good_night.nodes)
+    silent = replace(silent, silence=Span(600_000_000, 6_000_000_000), refused=7)
+    text = str(Text(render(replace(good_night, nodes=(silent, *others)))))
+    assert "nothing of it reached the city for 90 min (17:30 to 19:00)" in text
+    assert "7 registrations refused or not answered" in text
+    assert text.count("nothing of it reached the city") == 1
