@@ -297,7 +297,9 @@ class Journal:
 
     def _note_failure(self, lane):
         if self.has_failed and lane.error == ENOSPC:
-            self._shed([each for each in self._lanes if _is_saved(each)])
+            # For a reading nothing goes that counts for more: no alarm for a measurement.
+            beneath = self._lanes[self._lanes.index(lane):]
+            self._shed([each for each in beneath if _is_saved(each)])
             self.has_failed = not lane.save()
         if self.has_failed:
             self._count("journal failed")
@@ -307,7 +309,9 @@ class Journal:
         """Shed what is in memory beyond what may be there."""
         while sum([segment.count for lane in self._lanes for segment in lane.segments
                    if segment.data is not None]) > self._memory_readings_max:
-            self._shed([lane for lane in self._lanes if not _is_saved(lane) and lane.segments])
+            # Where the head of a lane is on flash and its tail is not, the head goes first.
+            self._shed([lane for lane in self._lanes
+                        if lane.segments and lane.segments[-1].data is not None])
 
     def _shed(self, lanes):
         """Give up the oldest segment: of measurements if `lanes` has any, of alarms last."""

@@ -136,6 +136,25 @@ def test_a_full_disk_costs_the_oldest_measurements_and_not_the_alarm():
     assert write and bench.reset().numbers(True) == [201]
 
 
+def test_a_full_disk_costs_no_alarm_for_a_measurement():
+    bench = Bench()
+    bench.take(FAILURE, True)
+    bench.store.append = bench.store.write = fail_with(ENOSPC)
+    bench.take(POWER, 1)
+    assert bench.dropped() == []
+    assert bench.numbers(True) == [1] and bench.numbers(False) == [2]
+
+
+def test_bounded_memory_costs_no_alarm_while_a_measurement_is_held():
+    bench = Bench(memory_max=4)
+    bench.take(POWER, 1)
+    bench.store.append = bench.store.write = fail_with(EIO)
+    bench.take(FAILURE, True, False, True)
+    bench.take(POWER, 2, 3)
+    assert bench.numbers(True) == [2, 3, 4]
+    assert bench.dropped() == [1, 5, 6]
+
+
 def test_without_a_durable_boot_number_readings_go_without_numbers():
     store = MemoryStore()
     store.write = store.append = fail_with(EIO)
