@@ -120,6 +120,7 @@ class UrgentInTime(Check):
         self._alarm_us = bounds.alarm_s_max * SECOND_US
         self._after_us = bounds.after_trouble_s * SECOND_US
         self._facts = facts
+        self._book = book
         self._troubles = troubles
         self._registered_us: dict[str, int] = {}
         self._waiting: dict[tuple[str, int, int], int] = {}  # told when
@@ -160,6 +161,9 @@ class UrgentInTime(Check):
                 if now_us - told_us > self._alarm_us]
         for reading in late:
             endpoint, boot, sequence = reading
+            if sequence in self._book.nodes[endpoint][boot].explained:
+                del self._waiting[reading]
+                continue
             registered_us = self._registered_us.get(endpoint)
             node = self._facts.nodes.get(endpoint)
             if registered_us is None or now_us - registered_us <= self._alarm_us or (

@@ -152,8 +152,10 @@ class ReadingsBook:
         sequence = event.sequence
         is_new = 0 < sequence <= SEQUENCE_MAX and book.taken.add(sequence)
         if is_new:
-            self._held[said.endpoint] = self.held(said.endpoint) + 1
             _put(book.contents, sequence, crc32(content_of(event.path, event.value).encode()))
+        # A journal that is full tells of what it gave up before it tells that it was taken.
+        if is_new and sequence not in book.dropped:
+            self._held[said.endpoint] = self.held(said.endpoint) + 1
             booted_us = self._incarnations.get(said.endpoint, (0, 0))[1]
             book.on_the_way[sequence] = OnItsWay(
                 said.time_us, booted_us + event.uptime_ms * 1000, event.uptime_ms,

@@ -133,6 +133,12 @@ def test_alarms_go_when_nothing_else_is_left():
     stage.deliver(3, path=FAILURE, value=False).assert_holds()
 
 
+def test_reading_may_be_told_given_up_before_it_is_told_taken():
+    stage = Stage(Bounds(journal_full_readings_min=0)).begin()
+    stage.drop(1, "full").take(1).take(2, path=FAILURE, value=True).drop(2, "full").assert_holds()
+    assert stage.roster.book.held(LAMP) == 0
+
+
 def test_reading_without_a_number_is_found_unless_the_flash_took_none(stage):
     stage.deliver(5, boot="unsequenced:77")
     stage.assert_fails(TWICE, "/3416/0/3=50 arrived without a number")
@@ -226,6 +232,11 @@ def test_alarm_may_wait_for_a_broken_way_and_its_back_off(stage):
     stage.take(1, path=FAILURE, value=True).fault(FaultKind.PARTITION, "lamp 1", 3600)
     stage.wait(900).acknowledge(1).deliver(1, path=FAILURE, value=True, age_s=4500)
     stage.assert_holds()
+
+
+def test_alarm_that_a_full_flash_has_cost_is_not_waited_for(stage):
+    stage.fault(FaultKind.FLASH_FULL, "lamp 1", 60).take(1, path=FAILURE, value=True)
+    stage.stop(LAMP).boot(LAMP).register(LAMP).wait(3600).assert_holds()
 
 
 def test_alarm_does_not_wait_for_ever_after_trouble(stage):
