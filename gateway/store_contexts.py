@@ -1,14 +1,12 @@
 """The SQL of the nodes' security contexts, and of the numbers that must never repeat."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
 
 import apsw
 
 from gateway.rows import ContextState, Numbers, StoredContext
 from gateway.store_checksums import checksum
-
-T = TypeVar("T")
+from gateway.store_part import StorePart
 
 _COLUMNS = "serial, kid, id_context, endpoint, state, sealed, created_ms"
 _NUMBERS = "sender_limit, window_index, window_bits, is_settled, used_ms"
@@ -32,8 +30,8 @@ _RESTORE = f"""UPDATE contexts SET state = 'restored',
     WHERE state IN ('current', 'trial')"""
 
 
-class ContextRecords:
-    """A part of `Store`, which says how it reads and writes."""
+class ContextRecords(StorePart):
+    """The part of `Store` that keeps the contexts."""
 
     async def begin_contexts(self, step: int) -> list[StoredContext]:
         """Return the contexts as they were left, oldest first.
@@ -63,15 +61,6 @@ class ContextRecords:
     async def write_nothing(self) -> None:
         """Return once what goes along with every write is durable (`Store.accompany`)."""
         await self._write(lambda connection: None)
-
-    # Store, of which this class is a part, has the file and does these two.
-    async def _write(
-        self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None
-    ) -> T:
-        raise NotImplementedError
-
-    async def _read(self, work: Callable[..., T], *arguments: object) -> T:
-        raise NotImplementedError
 
 
 def begin(connection: apsw.Connection, step: int) -> list[StoredContext]:

@@ -1,16 +1,12 @@
 """What the store keeps besides nodes and readings: commands, counters, incidents, audit."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
 from gateway import store_audit, store_commands
 from gateway.rows import AuditRow, CommandRow, IncidentRow
+from gateway.store_part import StorePart
 
-T = TypeVar("T")
 
-
-class Records:
-    """A part of `Store`, which says how it reads and writes."""
+class Records(StorePart):
+    """The part of `Store` that keeps commands, counters, incidents and the audit log."""
 
     _measurement_ms: int
 
@@ -79,12 +75,3 @@ class Records:
     async def audit(self, endpoint: str | None, limit: int) -> list[AuditRow]:
         """Return the newest `limit` entries of the audit log, newest first."""
         return await self._read(store_audit.recent, endpoint, limit)
-
-    # Store, of which this class is a part, has the file and does these two.
-    async def _write(
-        self, work: Callable[..., T], *arguments: object, wait_ms: int | None = None
-    ) -> T:
-        raise NotImplementedError
-
-    async def _read(self, work: Callable[..., T], *arguments: object) -> T:
-        raise NotImplementedError
