@@ -58,7 +58,7 @@ class Api:
     def __init__(self, gateway: "Gateway", new_command_id: Callable[[], str]) -> None:
         self._gateway = gateway
         self._new_command_id = new_command_id
-        self._noting = Noting(lambda: gateway.audit)
+        self._noting = Noting(lambda: gateway.audit, self._endpoint_of)
 
     def application(self, entrance: Callable) -> web.Application:
         """Return the aiohttp application with every route.
@@ -198,6 +198,12 @@ class Api:
         names = ", ".join(view.row.endpoint for view in found[:SHOWN_MAX])
         more = ", ..." if len(found) > SHOWN_MAX else ""
         raise Wrong(409, f"{written!r} names {len(found)} nodes ({names}{more}): write more of it")
+
+    def _endpoint_of(self, written: object) -> str | None:
+        try:
+            return self._view(written).row.endpoint
+        except Wrong:
+            return written if isinstance(written, str) else None
 
     def _now_ms(self) -> int:
         return self._gateway.clock.unix_ms()

@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from gateway.api_requests import Wrong
+from gateway.api_requests import Wrong, json_object
 from gateway.audit import Audit, Deed
+from gateway.commands import OPERATIONS
 from gateway.doors import SOCKET, Caller, is_local, needed_role
+from gateway.operations import KINDS
 
 CALLER = web.RequestKey("caller", Caller)
 ENTRY = web.RequestKey("entry", int | None)
@@ -24,6 +26,9 @@ _ACTIONS = {
     ("POST", "/v1/buffer/replays"): "replay",
     ("DELETE", "/v1/buffer/replays/{id}"): "cancel replay",
 }
+
+# Of a request that was refused before anybody looked what it asks for.
+_OPERATIONS = (*OPERATIONS, *KINDS)
 
 
 def route_of(request: web.Request) -> str:
@@ -47,10 +52,17 @@ async def authorised(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 class Noting:
-    """Notes in the audit log what changes something; `audit()` is there once requests come."""
+    """Notes in the audit log what changes something, and what is refused.
 
-    def __init__(self, audit: Callable[[], Audit]) -> None:
+    `audit()` is there once requests come; `endpoint_of` gives the name of the node that somebody
+    wrote, or what was written.
+    """
+
+    def __init__(
+        self, audit: Callable[[], Audit], endpoint_of: Callable[[object], str | None]
+    ) -> None:
         self._audit = audit
+        self._endpoint_of = endpoint_of
 
     async def begin(self, request: web.Request, deed: Deed) -> None:
         """Note what a handler is about to do; what came of it is noted when it has answered."""
@@ -69,6 +81,8 @@ class Noting:
                 raise
             if ENTRY in request:
                 await self._end(request, response)
+            elif response.status == 403:
+                await self._note_refused(request, response)
             elif request.method not in ("GET", "HEAD") and not request.get(IS_READING):
                 await self._note(request, response)
             return response
@@ -82,16 +96,37 @@ class Noting:
 
     async def _note(self, request: web.Request, response: web.StreamResponse) -> None:
         # What is refused for its form has changed nothing, and would crowd out what has.
-        if response.status >= 400 and response.status != 403:
-            return
-        route = route_of(request)
-        names = request.match_info
-        deed = Deed(
-            _ACTIONS.get((request.method, route), f"{request.method} {route}"),
-            names.get("endpoint") or names.get("node"), value=names.get("id") or names.get("name"))
-        audit = self._audit()
-        note = audit.refused if response.status == 403 else audit.note
-        await note(request[CALLER].actor, deed, _result(response))
+        if response.status < 400:
+            deed = Deed(_action(request), _named(request), value=_value(request))
+            await self._audit().note(request[CALLER].actor, deed, _result(response))
+
+    async def _note_refused(self, request: web.Request, response: web.StreamResponse) -> None:
+        body = await _body(request)
+        named = _named(request) or request.query.get("node") or body.get("node")
+        word = body.get("operation")
+        action = word if word in _OPERATIONS else _action(request)
+        deed = Deed(action, self._endpoint_of(named), value=_value(request))
+        await self._audit().refused(request[CALLER].actor, deed, _result(response))
+
+
+def _action(request: web.Request) -> str:
+    route = route_of(request)
+    return _ACTIONS.get((request.method, route), f"{request.method} {route}")
+
+
+def _named(request: web.Request) -> str | None:
+    return request.match_info.get("endpoint") or request.match_info.get("node")
+
+
+def _value(request: web.Request) -> str | None:
+    return request.match_info.get("id") or request.match_info.get("name")
+
+
+async def _body(request: web.Request) -> dict:
+    try:
+        return json_object(await request.read())
+    except (Wrong, web.HTTPException):
+        return {}
 
 
 def _result(response: web.StreamResponse) -> str:

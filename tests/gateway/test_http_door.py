@@ -17,7 +17,7 @@ from gateway.settings import SettingsError
 from gateway.tokens import Tokens
 from tests.gateway.certificates import authority, certificate
 from tests.gateway.coap_street import run
-from tests.gateway.service_street import running, until
+from tests.gateway.service_street import client, running, until
 
 LISTEN = '[http]\nlisten = "127.0.0.1:0"\n'
 RESUME = json.dumps({"node": "lamp", "operation": "resume"})
@@ -26,8 +26,9 @@ RESUME = json.dumps({"node": "lamp", "operation": "resume"})
 class Port:
     """An open HTTP port, its gateway, and a token of each role."""
 
-    def __init__(self, gateway, number, context=None):
+    def __init__(self, gateway, number, context=None, coap=0):
         self.gateway = gateway
+        self.coap = coap
         self.number = number
         self.context = context
         self.tokens = Tokens(gateway.settings.http.tokens_file)
@@ -56,9 +57,9 @@ class Port:
 
 @asynccontextmanager
 async def opened(folder, text=LISTEN, context=None, refusal_s=0, **bounds):
-    async with running(folder, text=text) as (gateway, _):
+    async with running(folder, text=text) as (gateway, coap):
         async with http_door.serving(gateway, refusal_s, **bounds) as number:
-            yield Port(gateway, number, context)
+            yield Port(gateway, number, context, coap)
 
 
 def with_port(folder, scenario, **options):
@@ -161,6 +162,30 @@ def test_what_a_token_does_or_may_not_do_stands_in_the_audit_log_with_its_name(t
 
     assert with_port(tmp_path, scenario) == [
         ("http", "admin", "POST /v1/tokens", "refused"), ("http", "view", "replay", "refused")]
+
+
+def test_what_a_token_may_not_do_names_the_node_and_look_ups_are_no_exception(tmp_path):
+    async def scenario(port):
+        async with client(port.coap) as node:
+            await node.register("urn:x:lamp-7", links=b"</3416/0>")
+        dim = json.dumps({"node": "lamp-7", "operation": "dim", "level": 0})
+        for role, method, path, body in (
+            (Role.VIEW, "POST", "/v1/commands", dim),
+            (Role.OPERATE, "GET", "/v1/audit?node=lamp-7", None),
+            (Role.OPERATE, "GET", "/v1/keys", None),
+            (Role.VIEW, "GET", "/v1/nodes/lamp-7/observe?path=/3416/0/1", None),
+            (Role.VIEW, "GET", "/v1/nodes", None),
+            (Role.VIEW, "POST", "/v1/commands", '{"node": "lamp-7", "operation": "fly"}'),
+        ):
+            await port.status(role, method, path, body)
+        rows = await port.gateway.audit.rows(None, 9)
+        return [(row.who, row.action, row.endpoint) for row in reversed(rows)]
+
+    assert with_port(tmp_path, scenario) == [
+        ("view", "dim", "urn:x:lamp-7"), ("operate", "GET /v1/audit", "urn:x:lamp-7"),
+        ("operate", "GET /v1/keys", None),
+        ("view", "GET /v1/nodes/{node}/observe", "urn:x:lamp-7"),
+        ("view", "POST /v1/commands", "urn:x:lamp-7")]
 
 
 def test_file_of_tokens_that_others_may_read_lets_nobody_in(tmp_path):
@@ -300,7 +325,7 @@ def test_handshakes_that_are_never_finished_take_a_bounded_number_of_sockets(tmp
 def test_certificate_that_cannot_be_used_is_named_with_its_key(tmp_path):
     (tmp_path / "x.pem").write_text("none")
     text = LISTEN + 'cert = "x.pem"\nkey = "x.pem"\n'
-    with pytest.raises(SettingsError, match='http.cert = ".*x.pem": cannot be used'):
+    with pytest.raises(SettingsError, match='http.cert = ".*x.pem.*: cannot be used'):
         with_port(tmp_path, None, text=text)
 
 
