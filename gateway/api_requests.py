@@ -10,6 +10,8 @@ from gateway.operations import KINDS, TIMEOUT_S, Operation
 from protocol import lwm2m_path
 
 TIMEOUT_MAX_S = 180
+# How long a dim waits that says neither that nor how long it lasts.
+DIM_EXPIRES_S = 3600
 PATHS_MAX = 64
 
 _OPERATION_KEYS = {"operation", "path", "paths", "value", "values", "arguments", "attributes",
@@ -48,7 +50,11 @@ def operation_request(body: dict[str, Any], instances: Sequence[Path]) -> Operat
 
 def command_request(body: dict[str, Any], endpoint: str, instances: Sequence[Path],
                     new_id: Callable[[], str]) -> Request:
-    """Return the command that `body` asks for; a path may be a name. Raises Wrong, UnknownName."""
+    """Return the command that `body` asks for; a path may be a name.
+
+    A dim waits for its lamp as long as it lasts, where it does not say otherwise. Raises Wrong,
+    UnknownName.
+    """
     _refuse_unknown(body, _COMMAND_KEYS)
     path, value = body.get("path"), body.get("value")
     if isinstance(path, str):
@@ -56,10 +62,14 @@ def command_request(body: dict[str, Any], endpoint: str, instances: Sequence[Pat
         path = lwm2m_path.render(ids)
         if body.get("operation") == "write" and not isinstance(value, bytes):
             value = parse_value(ids, value)
+    expires_s = body.get("expires_s")
+    if expires_s is None and body.get("operation") == "dim":
+        # Hours later nobody means it any more.
+        expires_s = body.get("for_s") or DIM_EXPIRES_S
     return Request(
         id=body.get("id") or new_id(), endpoint=endpoint, operation=body.get("operation"),
         path=path, value=value, level=body.get("level"), for_s=body.get("for_s"),
-        expires_s=body.get("expires_s"))
+        expires_s=expires_s)
 
 
 def seconds(written: Any, default: float, most: float) -> float:

@@ -135,11 +135,18 @@ async def serving(
     server = None
     try:
         server = await _listen(settings, Connections(runner.server, door.counters, **bounds))
-        yield server.sockets[0].getsockname()[1]
+        host, port = server.sockets[0].getsockname()[:2]
+        log.info("the HTTP port listens on %s%s", _address(host, port),
+                 " with TLS" if settings.cert else ", without TLS")
+        yield port
     finally:
         if server is not None:
             server.close()
         await runner.cleanup()
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _listen(settings: Http, connections: Connections) -> asyncio.Server:

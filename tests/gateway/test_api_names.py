@@ -1,4 +1,4 @@
-"""How a request of the management API names a node."""
+"""What a request of the management API says: the node that it names, how long it waits."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,7 @@ import pytest
 
 from gateway import api_views
 from gateway.api import Api
-from gateway.api_requests import Wrong
+from gateway.api_requests import DIM_EXPIRES_S, Wrong, command_request
 from gateway.fleet_view import view
 from gateway.rows import NodeRow, ReadingRow
 
@@ -72,3 +72,13 @@ def test_power_of_another_level_is_not_shown_beside_the_newer_one():
 def test_power_that_was_taken_with_or_after_the_level_is_shown():
     assert lamp_with(level_ms=20_000, power_ms=18_000) == ["/3416/0/3", "/3418/0/4"]
     assert lamp_with(level_ms=20_000, power_ms=50_000) == ["/3416/0/3", "/3418/0/4"]
+
+
+@pytest.mark.parametrize(("body", "expires_s"), [
+    ({"operation": "dim", "level": 0, "for_s": 600}, 600),
+    ({"operation": "dim", "level": 0}, DIM_EXPIRES_S),
+    ({"operation": "dim", "level": 0, "for_s": 600, "expires_s": 60}, 60),
+    ({"operation": "resume"}, None),
+])
+def test_dim_waits_for_its_lamp_as_long_as_it_lasts(body, expires_s):
+    assert command_request(body, LAMP, (), lambda: "c").expires_s == expires_s

@@ -188,6 +188,16 @@ def test_what_a_token_may_not_do_names_the_node_and_look_ups_are_no_exception(tm
         ("view", "POST /v1/commands", "urn:x:lamp-7")]
 
 
+def test_address_of_the_port_stands_in_the_log(tmp_path, caplog):
+    caplog.set_level("INFO", "gateway.http")
+
+    async def scenario(port):
+        return port.number
+
+    number = with_port(tmp_path, scenario)
+    assert f"listens on 127.0.0.1:{number}, without TLS" in caplog.text
+
+
 def test_file_of_tokens_that_others_may_read_lets_nobody_in(tmp_path):
     async def scenario(port):
         (tmp_path / "data/tokens").chmod(0o640)
