@@ -118,8 +118,8 @@ def allowed_imports(source: Source) -> frozenset:
         return PURE | {"protocol"}
     if source.is_under("firmware/adapters"):
         # A node that is a process says goodbye on SIGTERM, where its Python has signals.
-        # On CPython it has no cryptolib.
-        return DEVICE | {"protocol", "firmware", "signal", "cryptography"}
+        # On CPython it has no cryptolib. It locks its folder by the one or by the other.
+        return DEVICE | {"protocol", "firmware", "signal", "cryptography", "fcntl", "ffi"}
     if source.folder == "firmware":
         return PURE | {"protocol", "firmware"}
     if source.folder == "boards":

@@ -6,8 +6,9 @@ light is a line of JSON on stdout. The sensors follow a small simulated day; a l
 in the world file overrides one of them at once, for instance `distance_mm 700`, `centicelsius
 6500`, `frequency_hz.0 60480` (bay 0), `lux 3`, `is_present 1`; `none` is a sensor that does not
 answer. `--keys` names the node's credentials (protocol/credentials.py), which become its own when
-it has none yet: afterwards what it holds counts, for its numbers must never begin anew. SIGINT, on
-CPython SIGTERM too, de-registers the node and ends it.
+it has none yet: afterwards what it holds counts, for its numbers must never begin anew. A second
+node on one state folder is refused. SIGINT, on CPython SIGTERM too, de-registers the node and ends
+it.
 """
 
 import gc
@@ -18,6 +19,7 @@ if hasattr(gc, "threshold"):
     gc.threshold(2048)
 
 from firmware import keys
+from firmware.adapters import folder_lock
 from firmware.adapters.overlays import overlays
 from firmware.adapters.udp import Udp
 from firmware.adapters.unix import (
@@ -35,6 +37,7 @@ from firmware.runner import Runner
 from protocol import credentials
 from protocol import settings as node_settings
 
+IN_USE_EXIT_CODE = 1
 RESTART_EXIT_CODE = 3
 USAGE_EXIT_CODE = 2
 
@@ -68,6 +71,11 @@ def run(options):
     uptime = Uptime()
     mac = bytes.fromhex(options["mac"])
     board = UnixBoard(options["furniture"], mac, options["state"])
+    lock = folder_lock.hold(options["state"])
+    if lock is None:
+        sys.stderr.write("--state %s: another node runs with it, or it cannot be locked; "
+                         "give each node a folder of its own\n" % options["state"])
+        return IN_USE_EXIT_CODE
     if options["keys"]:
         take_keys(board.store, options["keys"])
     fit_sensors(board, settings, uptime, options["world"], print_line)
@@ -81,6 +89,7 @@ def run(options):
         return RESTART_EXIT_CODE
     finally:
         transport.close()
+        lock.close()
     return 0
 
 

@@ -18,6 +18,7 @@ from tests.interrupting import interrupt
 from tools.board_images import ROOT
 
 END_S = 60
+ENVIRONMENT = dict(os.environ, MICROPYPATH=f"{ROOT}:.frozen", PYTHONPATH=str(ROOT))
 
 
 class Server:
@@ -70,11 +71,11 @@ class Process:
             security="none",
             furniture={"measure_interval_s": 10} if furniture == "bin" else {})))
         self._output = open(folder / "stdout", "w+")
+        self.command = [
+            *interpreter, ROOT / "boards/UNIX/main.py", "--settings", settings_file,
+            "--state", folder / "state", "--furniture", furniture, "--world", self.world]
         self._process = subprocess.Popen(
-            [*interpreter, ROOT / "boards/UNIX/main.py", "--settings", settings_file,
-             "--state", folder / "state", "--furniture", furniture, "--world", self.world],
-            stdout=self._output, cwd=ROOT,
-            env=dict(os.environ, MICROPYPATH=f"{ROOT}:.frozen", PYTHONPATH=str(ROOT)))
+            self.command, stdout=self._output, cwd=ROOT, env=ENVIRONMENT)
 
     def events(self):
         self._output.flush()
@@ -120,7 +121,7 @@ def start(request, tmp_path):
     def start(furniture):
         interpreter = INTERPRETERS[request.param]()
         started.append(Process(interpreter, furniture, server, tmp_path))
-        return started[0]
+        return started[-1]
 
     yield start
     for process in started:
@@ -135,6 +136,17 @@ def test_lamp_registers_shines_and_leaves_on_an_interrupt(start):
     assert process.stop() == 0
     assert process.server.requests[-1] == (coap.DELETE, "rd")
     assert process.events()[-1] == {"event": "Stopped"}
+
+
+def test_second_node_on_a_state_folder_is_refused_while_the_first_one_lives(start):
+    process = start("lamp")
+    process.wait_for(lambda event: event["event"] == "Started")
+    second = subprocess.run(
+        process.command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, timeout=END_S)
+    assert (second.returncode, second.stdout) == (1, b"")
+    assert b"/state: another node runs with it" in second.stderr
+    process.close()
+    start("lamp").wait_for(lambda event: event["event"] == "Registered")
 
 
 def test_bin_sees_what_the_world_file_says(start):
