@@ -297,10 +297,12 @@ class Journal:
 
     def _note_failure(self, lane):
         if self.has_failed and lane.error == ENOSPC:
-            # For a reading nothing goes that counts for more: no alarm for a measurement.
-            beneath = self._lanes[self._lanes.index(lane):]
-            self._shed([each for each in beneath if _is_saved(each)])
-            self.has_failed = not lane.save()
+            # What counts least goes, if that is on flash; no alarm goes for a measurement, and none
+            # for another alarm while a measurement is held.
+            held = [each for each in self._lanes[self._lanes.index(lane):] if each.segments]
+            if _is_saved(held[-1]):
+                self._shed(held[-1:])
+                self.has_failed = not lane.save()
         if self.has_failed:
             self._count("journal failed")
             self._bound_memory()

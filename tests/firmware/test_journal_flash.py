@@ -145,6 +145,16 @@ def test_a_full_disk_costs_no_alarm_for_a_measurement():
     assert bench.numbers(True) == [1] and bench.numbers(False) == [2]
 
 
+def test_a_full_disk_costs_no_alarm_for_another_while_a_measurement_is_held():
+    bench = Bench()
+    bench.take(FAILURE, True)
+    bench.store.append = bench.store.write = fail_with(ENOSPC)
+    bench.take(POWER, 1)
+    bench.take(FAILURE, False)
+    assert bench.dropped() == []
+    assert bench.numbers(True) == [1, 3] and bench.numbers(False) == [2]
+
+
 def test_bounded_memory_costs_no_alarm_while_a_measurement_is_held():
     bench = Bench(memory_max=4)
     bench.take(POWER, 1)
