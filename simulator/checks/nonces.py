@@ -105,8 +105,9 @@ class Freshness(Check):
 
     After the boot of a node, and after a gateway's crash for each of its nodes, the first answer
     to a request has a number of its own: it is the challenge of RFC 8613 B.1.2, since the nonce
-    of the request may have protected its answer before. A gateway that was stopped in order has
-    kept its windows, and what is new under a new secret is no replay.
+    of the request may have protected its answer before. Whoever has heard an answer to a request
+    of its own under a number of the other's knows what is new, too. A gateway that was stopped in
+    order has kept its windows, and what comes under a new secret is no replay.
     """
 
     name = "after a boot nothing is answered unchallenged"
@@ -139,11 +140,20 @@ class Freshness(Check):
         seen = self._wire.see(sent)
         if seen is None or seen.option is None or seen.is_request or seen.kid is None:
             return
+        endpoint = self._wire.endpoint_at(seen.node)
+        gateway = seen.gateway or self._wire.gateway_at(sent.receiver)
+        forgotten = self._forgotten.setdefault(gateway, set())
         if seen.gateway is None:
-            forgetful, who = self._forgetful_nodes, self._wire.endpoint_at(seen.node)
+            forgetful, who = self._forgetful_nodes, endpoint
         else:
-            self._known.setdefault(seen.gateway, set()).add(seen.kid)
-            forgetful, who = self._forgotten.get(seen.gateway, set()), seen.kid
+            self._known.setdefault(gateway, set()).add(seen.kid)
+            forgetful, who = forgotten, seen.kid
+        if seen.option.piv is not None:
+            # Bound to a request of the other side, it tells that side where the numbers are.
+            if seen.gateway is None:
+                forgotten.discard(seen.kid)
+            else:
+                self._forgetful_nodes.discard(endpoint)
         if who in forgetful:
             forgetful.discard(who)
             if seen.option.piv is None:

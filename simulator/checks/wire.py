@@ -60,6 +60,10 @@ class Wire:
             self._seen = self._read(sent)
         return self._seen
 
+    def gateway_at(self, address: Address) -> str | None:
+        """Return the id of the gateway that listens at an address."""
+        return self._gateways.get(address)
+
     def endpoint_at(self, address: Address) -> str | None:
         """Return which node has an address, also one that it has moved to."""
         return self._endpoints.get(address) or self._owners.get(self._kids.get(address, b""))

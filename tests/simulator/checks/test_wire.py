@@ -156,6 +156,11 @@ def test_gateway_that_challenges_after_a_crash_breaks_nothing(stage):
     stage.response(b"thanks").request(5, b"pack").response(b"thanks").assert_holds()
 
 
+def test_numbered_answer_to_a_gateway_s_own_request_tells_it_what_is_new(stage):
+    stage.challenge().crash().ask(200, b"read").reply(b"echo?", 50).ask(201, b"read echo")
+    stage.reply(b"value").request(51, b"pack").response(b"thanks").assert_holds()
+
+
 def test_gateway_that_was_stopped_in_order_knows_its_windows(stage):
     stage.challenge().tell(GatewayEnded, GATEWAY, "stop").tell(GatewayStarted, GATEWAY)
     stage.request(3, b"pack").response(b"thanks").assert_holds()
