@@ -297,8 +297,8 @@ class Journal:
 
     def _note_failure(self, lane):
         if self.has_failed and lane.error == ENOSPC:
-            # What counts least goes, if that is on flash; no alarm goes for a measurement, and none
-            # for another alarm while a measurement is held.
+            # What counts least goes, if that is on flash: no alarm for a measurement, and none for
+            # another alarm while a measurement is held.
             held = [each for each in self._lanes[self._lanes.index(lane):] if each.segments]
             if _is_saved(held[-1]):
                 self._shed(held[-1:])
