@@ -4,13 +4,17 @@ import asyncio
 from pathlib import Path
 
 import apsw
+import cbor2
 import pytest
 
 from gateway.rows import Lane
 from gateway.service import DATABASE
 from gateway.store import StoreError
+from protocol import coap_message as coap
 from simulator.disk import PAGE_BYTES, overwrite
 from tests.gateway.service_street import client, running
+from tests.gateway.test_coap_security import LAMP, street
+from tests.gateway.test_key_rotation import renewed
 from tests.gateway.uplink_rows import row
 
 LIMIT_S = 60
@@ -99,3 +103,26 @@ def test_gateway_starts_on_a_damaged_store_and_doubles_nothing(tmp_path):
     text = (tmp_path / "data/readings.jsonl").read_text()
     values = sorted(int(part.split(",")[0].split("}")[0]) for part in text.split('"v":')[1:])
     assert values == list(range(1, 31))
+
+
+def test_node_goes_on_under_fresh_keys_after_a_start_on_a_damaged_store(tmp_path):
+    async def send_all(lamp, numbers):
+        assert (await lamp.register(links=LINKS)).code == coap.CREATED
+        for number in numbers:
+            assert (await lamp.send(cbor2.dumps(journal(number)))).code == coap.CHANGED
+
+    async def first():
+        async with street(tmp_path, ("lamp", LAMP)) as (_, _, lamp):
+            await send_all(lamp, range(1, 21))
+            return lamp.sequence
+
+    async def second(sequence):
+        async with street(tmp_path, ("lamp", LAMP)) as (gateway, _, lamp):
+            lamp.use(LAMP, sequence)
+            lamp.use(LAMP.renewed(await renewed(lamp)))
+            await send_all(lamp, range(15, 31))
+            return await gateway.store.readings_count()
+
+    sequence = asyncio.run(asyncio.wait_for(first(), LIMIT_S))
+    tear_the_readings(Path(tmp_path) / "data" / DATABASE)
+    assert asyncio.run(asyncio.wait_for(second(sequence), LIMIT_S)) == 30
