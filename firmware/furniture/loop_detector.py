@@ -79,6 +79,7 @@ class LoopDetector:
         self._settling = SETTLING_READINGS
         self._faults = 0
         self._noise = 0
+        self._step_ppm = 0
         self._last_ms = None
         self._pending = None
         self._pending_ms = 0
@@ -96,6 +97,11 @@ class LoopDetector:
     def release_ppm(self):
         """The shift below which a bay becomes free: at least a quarter of the threshold."""
         return max(self.threshold_ppm - self.hysteresis_ppm, self.threshold_ppm // 4)
+
+    def is_calm(self):
+        """Tell whether nothing speaks for a change: the next reading may come later."""
+        return (self._pending is None and self.is_occupied is not None and not self._settling
+                and not self._faults and self._step_ppm < self.release_ppm // 2)
 
     def update(self, frequency_hz, now_ms):
         """Take one reading (None: the counter gave none); return True if `is_occupied` changed."""
@@ -162,7 +168,7 @@ class LoopDetector:
         recent = self._recent
         if recent:
             # As shift_ppm() of the two in 1/1000 Hz.
-            step = abs((frequency_hz - recent[-1]) * 1000000 // recent[-1])
+            self._step_ppm = step = abs((frequency_hz - recent[-1]) * 1000000 // recent[-1])
             if step < self.threshold_ppm // 2:
                 self._noise += step - self._noise // NOISE_SHARE
         recent.append(frequency_hz)

@@ -47,6 +47,35 @@ def test_arrival_is_reported_with_the_time_of_the_transition():
     assert one.read(3431, 0, 5518) == one.clock.to_unix_s(time_ms)
 
 
+def readings(one, seconds):
+    """Return how often the node looks at its loops in this time."""
+    before_ms, count = one.clock.now_ms, 0
+    while one.furniture.next_timeout_ms() <= before_ms + seconds * 1000:
+        one.clock.now_ms = one.furniture.next_timeout_ms()
+        one.furniture.handle_timeout(one.clock.now_ms)
+        count += 1
+    one.clock.now_ms = before_ms + seconds * 1000
+    return count
+
+
+def test_bays_are_read_once_in_a_dwell_time_while_calm_and_four_times_once_one_stirs():
+    one = calibrated(bays=2)
+    assert 29 <= readings(one, 60) <= 31
+    one.board.frequencies_hz[1] = CAR_HZ
+    # A reading that finds the car, two that agree with it, and a dwell time until it counts.
+    assert 5 <= readings(one, 5) <= 8
+    assert one.reported((3431, 1, 1)) == [True]
+    assert 29 <= readings(one, 60) <= 31
+
+
+def test_a_bay_that_is_unknown_or_has_no_loop_is_never_calm():
+    one = street()
+    assert 119 <= readings(one, 60) <= 121
+    one = calibrated()
+    one.board.frequencies_hz[0] = None
+    assert readings(one, 60) >= 115
+
+
 def test_departure_is_reported_with_the_length_of_the_stay():
     one = calibrated()
     one.board.frequencies_hz[0] = CAR_HZ
