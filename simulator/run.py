@@ -147,7 +147,7 @@ class Run:
         return Result(
             scenario=plan.scenario.name, seed=plan.seed, nodes=plan.nodes,
             virtual_s=round(now_us / 1e6), wall_s=time.perf_counter() - self._began_s,
-            registered=len(account.registered), readings=account.account.tally(),
+            registered=len(account.registered), readings=self._roster.book.tally(),
             datagrams_sent=account.datagrams_sent, datagrams_lost=account.datagrams_lost,
             datagram_bytes=account.datagram_bytes, security=plan.scenario.fleet.security,
             furniture=self._tallies(), checks=self._roster.verdicts(),
