@@ -1,6 +1,10 @@
 """The nights that a street finds in its third winter, each with every promise kept."""
 
-from tests.simulator.scenario_runs import assert_holds
+import pytest
+
+from tests.simulator.scenario_runs import TIME_LIMIT_S, assert_holds
+
+pytestmark = pytest.mark.timeout(TIME_LIMIT_S)
 
 
 def test_circuits_that_are_switched_at_the_cabinet_do_the_right_thing_at_dusk():

@@ -1,16 +1,15 @@
-"""The runs that `make prove` has time for: a district's day, a street's year."""
+"""The longer scenarios: releases side by side; and for `make prove` a district's day, a year."""
 
 import pytest
 
-from tests import full_size
+from tests.full_size import is_full_size
 from tests.simulator.scenario_runs import assert_holds
 
-pytestmark = pytest.mark.skipif(not full_size.is_full_size(), reason="for make prove")
+# A year of twenty nodes takes hours.
+pytestmark = pytest.mark.timeout(8 * 3600)
+SCENARIOS = ("upgrade", "district", "year") if is_full_size() else ("upgrade",)
 
 
-def test_day_of_a_thousand_nodes():
-    assert_holds("district")
-
-
-def test_year_with_both_changes_of_the_clock():
-    assert_holds("year")
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_scenario_holds_every_promise(name):
+    assert_holds(name)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulator.scenario_runs import assert_holds
+from tests.simulator.scenario_runs import TIME_LIMIT_S, assert_holds
+
+pytestmark = pytest.mark.timeout(TIME_LIMIT_S)
 
 
 def seed_of_this_commit():
