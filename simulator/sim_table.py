@@ -1,54 +1,17 @@
 """The table of the simulated city: which readings it has, and which came more than once."""
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.city_messages import MALFORMED, Row, rows_of
 from gateway.uplinks.mqtt_connection import Delivery
 from simulator.account import ReadingId
 from simulator.city_table import content_of_row
 from simulator.happenings import ReadingDelivered, Tell
+from simulator.number_set import NumberSet
 from simulator.virtual_time import VirtualLoop
 
 REFUSED_KEPT = 20
-
-
-class Numbers:
-    """A set of whole numbers that mostly come in their order, as ranges."""
-
-    __slots__ = ("_firsts", "_lasts")
-
-    def __init__(self) -> None:
-        self._firsts: list[int] = []
-        self._lasts: list[int] = []
-
-    def add(self, number: int) -> bool:
-        """Add `number`; False if it is there already."""
-        firsts, lasts = self._firsts, self._lasts
-        at = bisect_right(firsts, number)  # it belongs behind range at - 1
-        if at and number <= lasts[at - 1]:
-            return False
-        joins_before = at > 0 and lasts[at - 1] == number - 1
-        joins_after = at < len(firsts) and firsts[at] == number + 1
-        if joins_before and joins_after:
-            lasts[at - 1] = lasts.pop(at)
-            del firsts[at]
-        elif joins_before:
-            lasts[at - 1] = number
-        elif joins_after:
-            firsts[at] = number
-        else:
-            firsts.insert(at, number)
-            lasts.insert(at, number)
-        return True
-
-    def __iter__(self) -> Iterator[int]:
-        for first, last in zip(self._firsts, self._lasts, strict=True):
-            yield from range(first, last + 1)
-
-    def __len__(self) -> int:
-        return sum(self._lasts) - sum(self._firsts) + len(self._firsts)
 
 
 class SimTable:
@@ -66,7 +29,7 @@ class SimTable:
         self._loop = loop
         self._tell = tell
         self._start_unix_s = start_unix_s
-        self._numbers: dict[tuple[str, int | str], Numbers] = {}
+        self._numbers: dict[tuple[str, int | str], NumberSet] = {}
 
     def commit(self, messages: Sequence[Delivery]) -> None:
         """Keep `messages`."""
@@ -99,7 +62,7 @@ class SimTable:
         key = row.endpoint, row.boot
         numbers = self._numbers.get(key)
         if numbers is None:
-            numbers = self._numbers[key] = Numbers()
+            numbers = self._numbers[key] = NumberSet()
         if numbers.add(row.sequence):
             self.counters["readings"] += 1
         else:

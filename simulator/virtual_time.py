@@ -9,10 +9,12 @@ import asyncio
 import math
 import selectors
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
+
+from gateway.store_executors import InlineExecutor
 
 T = TypeVar("T")
 
@@ -24,21 +26,13 @@ class NothingWillHappen(RuntimeError):
     """No timer is set and nothing is ready: the run would wait for ever."""
 
 
-class DelayedExecutor(Executor):
+class DelayedExecutor(InlineExecutor):
     """Runs works one after another, in virtual time; each takes as long as `delay_s()` says."""
 
     def __init__(self, delay_s: Callable[[], float] = lambda: 0.0) -> None:
+        super().__init__()
         self.delay_s = delay_s
         self.busy_until_s = 0.0
-
-    def submit(self, function: Callable, /, *arguments: Any, **keywords: Any) -> Future:
-        """Return the finished future of `function(...)`: for those who do not ask the loop."""
-        future: Future = Future()
-        try:
-            future.set_result(function(*arguments, **keywords))
-        except BaseException as error:  # noqa: B902 - as an executor must, whatever it was
-            future.set_exception(error)
-        return future
 
     def begin(
         self, loop: "VirtualLoop", function: Callable[..., T], arguments: tuple

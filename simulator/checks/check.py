@@ -1,5 +1,6 @@
 """What a check is: it is told what happens, and remembers what should not have."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,7 @@ class Failure:
     event: str = ""
 
 
-class Check:
+class Check(ABC):
     """A promise that a run must keep; `name` says it in plain words.
 
     `failures` holds the first FAILURES_MAX in the order in which they were seen, `count` counts
@@ -42,9 +43,9 @@ class Check:
         self.count = 0
         self._handlers = self.handlers()
 
+    @abstractmethod
     def handlers(self) -> dict[type, Handler]:
         """Return what is called with the happenings of each kind that this check wants."""
-        raise NotImplementedError
 
     @property
     def wants(self) -> tuple[type, ...]:
@@ -57,7 +58,7 @@ class Check:
         if handler is not None:
             handler(happening)
 
-    def end(self, now_us: int) -> None:
+    def end(self, now_us: int) -> None:  # noqa: B027 - most checks have judged all by then
         """The run is over: judge what only its end can show."""
 
     def fail(self, time_us: int, subject: str, what: str, event: Happening | None = None) -> None:

@@ -4,11 +4,11 @@ from firmware import losses
 from gateway import ledger
 from simulator.checks.bounds import Bounds, Facts
 from simulator.checks.check import Check, Handler
-from simulator.checks.number_set import NumberSet
 from simulator.checks.readings_book import Arrival, BootBook, OnItsWay, ReadingsBook
 from simulator.checks.troubles import Troubles
 from simulator.fault import FaultKind
 from simulator.happenings import NodeSaid, NodeStopped, StoreSeen
+from simulator.number_set import NumberSet
 
 FLASH_FAULTS = (FaultKind.FLASH_FULL, FaultKind.FLASH_WORN)
 CUT = (FaultKind.NODE_POWER_CUT,)

@@ -11,9 +11,9 @@ from collections import deque
 
 from simulator.checks.bounds import Bounds
 from simulator.checks.check import SECOND_US, Check, Handler
-from simulator.checks.number_set import NumberSet
 from simulator.checks.wire import Seen, Wire
 from simulator.happenings import DatagramSent, GatewayEnded, KeysChanged, NodeBooted
+from simulator.number_set import NumberSet
 
 GAPS_MAX = 256
 """Beyond so many, the lowest gap counts as used: whoever sends has left it long ago."""

@@ -14,8 +14,8 @@ from firmware.journal import ReadingDropped, ReadingsAcknowledged, ReadingTaken
 from protocol import lwm2m_path, object_table
 from simulator.account import Tally, content_of
 from simulator.checks.check import Handler
-from simulator.checks.number_set import NumberSet
 from simulator.happenings import JournalSeen, NodeBooted, NodeSaid, ReadingDelivered, StoreSeen
+from simulator.number_set import NumberSet
 
 SEQUENCE_MAX = 1 << 24
 

@@ -1,6 +1,7 @@
 """Figures over a run in a bounded number of buckets, however long the run goes on."""
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
 
 from simulator.record import Series
@@ -35,7 +36,7 @@ class Buckets:
         return index
 
 
-class Figure:
+class Figure(ABC):
     """A named figure on the run's buckets."""
 
     def __init__(self, buckets: Buckets, name: str, unit: str) -> None:
@@ -44,13 +45,13 @@ class Figure:
         self._buckets = buckets
         buckets.add(self)
 
+    @abstractmethod
     def halve(self) -> None:
         """Make one bucket of every two."""
-        raise NotImplementedError
 
+    @abstractmethod
     def series(self, end_us: int) -> Series:
         """Return what there was until `end_us`."""
-        raise NotImplementedError
 
 
 class Count(Figure):

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from gateway.uplinks.mqtt_connection import Delivery
 from simulator import virtual_time
 from simulator.happenings import ReadingDelivered
-from simulator.sim_table import Numbers, SimTable
+from simulator.number_set import NumberSet
+from simulator.sim_table import SimTable
 
 
 @given(st.lists(st.integers(0, 30), max_size=60))
 def test_numbers_are_a_set_whatever_the_order(added):
-    numbers, expected = Numbers(), set()
+    numbers, expected = NumberSet(), set()
     for number in added:
         assert numbers.add(number) == (number not in expected)
         expected.add(number)

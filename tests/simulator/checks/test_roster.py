@@ -12,7 +12,6 @@ from protocol import coap_message as coap
 from protocol.coap_message import Message
 from simulator.checks.bounds import Bounds
 from simulator.checks.check import FAILURES_MAX, Check, clock_text
-from simulator.checks.number_set import NumberSet
 from simulator.checks.roster import Roster
 from simulator.fault import Fault, FaultKind
 from simulator.happenings import (
@@ -38,6 +37,7 @@ from simulator.happenings import (
     TruthChanged,
     ValueObserved,
 )
+from simulator.number_set import NumberSet
 from simulator.result import Result, Score
 from tests.simulator.checks.stage import (
     ADDRESSES,

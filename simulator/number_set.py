@@ -1,6 +1,7 @@
 """A set of whole numbers that mostly follow one another, kept as ranges."""
 
 from bisect import bisect_right
+from collections.abc import Iterator
 
 
 class NumberSet:
@@ -15,6 +16,10 @@ class NumberSet:
 
     def __len__(self) -> int:
         return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        for first, last in zip(self._firsts, self._lasts, strict=True):
+            yield from range(first, last + 1)
 
     @property
     def gaps(self) -> int:
