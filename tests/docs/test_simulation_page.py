@@ -14,6 +14,8 @@ from tests.docs import pages
 from tests.docs.test_pages import complaint
 
 TEXT = (pages.ROOT / "docs/simulation.md").read_text()
+README = (pages.ROOT / "README.md").read_text()
+WRITES = re.compile(r"--(?:report|json|junit|trace-out|picture) (\S+)")
 TABLES = {
     "`[scenario]`": (scenario_tables.About,),
     "`[place]`": (scenario_tables.Town,),
@@ -93,3 +95,11 @@ def test_the_examples_for_ci_call_commands_that_there_are():
     for words in calls:
         words = ["1" if word.startswith("$") else word for word in words]
         assert not complaint(["faubourg-sim", *words]), words
+
+
+def test_commands_write_where_a_fresh_checkout_has_a_folder():
+    lines = [line for line in (TEXT + README).splitlines()
+             if line.startswith(".venv/bin/faubourg-sim")]
+    written = [path for line in lines for path in WRITES.findall(line)]
+    assert len(written) >= 4
+    assert [path for path in written if "/" in path] == []
